@@ -478,10 +478,26 @@ func (s *convStep) indirectAny(t *thread, y0, x0, x, mr int) {
 			if inside {
 				off = s.in.rowOffset(iy)
 			}
+			switch {
+			case !inside:
+				for range s.kw {
+					ind[at] = uint32(s.zeros)
+					at += mr
+				}
+				continue
+			case x0 >= 0 && x0+(s.kw-1)*s.dw < s.inW:
+				off += x0 * s.in.pix
+				for range s.kw {
+					ind[at] = uint32(off)
+					at += mr
+					off += s.dw * s.in.pix
+				}
+				continue
+			}
 			ix := x0
 			for range s.kw {
 				v := s.zeros
-				if inside && ix >= 0 && ix < s.inW {
+				if ix >= 0 && ix < s.inW {
 					v = off + ix*s.in.pix
 				}
 				ind[at] = uint32(v)

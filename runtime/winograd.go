@@ -8,6 +8,7 @@ import "unsafe"
 type winogradKernels struct {
 	name               string
 	mr, np             int
+	positions          bool // products heed winogradArgs.positions
 	input, output      [maxWinograd + 1]func(*winogradArgs)
 	expand, expandHalf [maxWinograd + 1]func(*winogradArgs) // of weights of 4 bytes, and of 2
 	product            [maxWinogradPanels + 1][maxWinogradRows + 1]func(*winogradArgs)
@@ -295,7 +296,12 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		a.add, a.inOrder = min(block, 1), inOrder
 		a.w = w
 		x, y := in, sums
-		for range g.cells {
+		a.positions, a.fromPosition, a.toPosition, a.wPosition = 1, inputPosition, sumPosition, position
+		// Runs of both lengths go position by position: the weights of one are then in L1 for all.
+		if k.positions && longer == 0 && short != nil {
+			a.positions = g.cells
+		}
+		for range g.cells / a.positions {
 			a.from, a.to = x, y
 			if longer > 0 {
 				a.blocks = longer
@@ -320,27 +326,34 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	}
 	a.fromStep, a.act, a.ind = sumPosition, c.act, unsafe.Add(work, winogradPixels)
 	channels := min(panelWidth*np, c.channels-panelWidth*panel)
-	// An epilogue reads the tile where the weights were, which are used up, and
-	// writes the output, which may lie over what else it reads.
-	if c.epilogue.kernel != nil {
-		square(unsafe.Slice((*uint32)(a.ind), s.m*s.m), s.m, s.m*sumRow, sumRow)
-	}
-	inside := false
-	for i := lo; i < hi; i++ {
-		to := weights
-		if c.epilogue.kernel == nil {
-			to, inside = s.pixels(t, g, work, endRow, first+i, panel, inside)
-		}
+	output := func(to unsafe.Pointer, tile int) {
 		for p := range np {
-			a.from = unsafe.Add(sums, (i-lo)*sumRow+4*panelWidth*p)
+			a.from = unsafe.Add(sums, (tile-lo)*sumRow+4*panelWidth*p)
 			a.w = unsafe.Add(given, p*panelStride)
 			a.to = unsafe.Add(to, 4*panelWidth*p)
 			a.n = min(panelWidth, channels-panelWidth*p)
 			k.output[s.m](a)
 		}
-		if c.epilogue.kernel != nil {
-			s.finish(t, g, weights, sumRow, endRow, first+i, panel, channels)
+	}
+	if c.epilogue.kernel == nil {
+		inside := false
+		for i := lo; i < hi; i++ {
+			var to unsafe.Pointer
+			to, inside = s.pixels(t, g, work, endRow, first+i, panel, inside)
+			output(to, i)
 		}
+		return
+	}
+	// An epilogue reads tiles that lie side by side where the weights were, which are used
+	// up, and writes the output, which may lie over what else it reads.
+	most := max(1, (s.work-s.weights(g.cells))/(s.m*s.m*sumRow))
+	for i, n := lo, 0; i < hi; i += n {
+		n = min(hi-i, g.tileRow-(first+i)%g.tileRow, most)
+		square(unsafe.Slice((*uint32)(a.ind), s.m*s.m), s.m, n*s.m*sumRow, sumRow)
+		for j := range n {
+			output(unsafe.Add(weights, j*s.m*sumRow), i+j)
+		}
+		s.finish(t, g, weights, sumRow, endRow, first+i, n, panel, channels)
 	}
 }
 
@@ -374,14 +387,14 @@ func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, 
 	return t.arena, false
 }
 
-// finish applies the epilogue to the pixels of a tile, which lie at from.
-func (s *winogradStep) finish(t *thread, g *winogradSplit, from unsafe.Pointer, fromStep, endRow, tile, panel, channels int) {
+// finish applies the epilogue to the pixels of tiles side by side, which lie at from.
+func (s *winogradStep) finish(t *thread, g *winogradSplit, from unsafe.Pointer, fromStep, endRow, tile, tiles, panel, channels int) {
 	c := &s.conv
 	y0, x0 := (g.firstRow+tile/g.tileRow)*s.m, tile%g.tileRow*s.m
 	for y := y0; y < min(endRow, y0+s.m); y++ {
 		out := t.at(c.out.rowOffset(y) + x0*c.out.pix + 4*panelWidth*panel)
-		c.epilogue.apply(t, from, fromStep, out, c.out.pix, c.outW, y, x0, min(s.m, c.outW-x0), panelWidth*panel, channels)
-		from = unsafe.Add(from, s.m*fromStep)
+		c.epilogue.apply(t, from, fromStep, out, c.out.pix, c.outW, y, x0, min(tiles*s.m, c.outW-x0), panelWidth*panel, channels)
+		from = unsafe.Add(from, tiles*s.m*fromStep)
 	}
 }
 

@@ -24,6 +24,7 @@ tap:
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0xd343fc49 // lsr x9, x2, #3
 	CBZ  R9, four
+	TBNZ $0, R9, odd
 
 eight:
 	WORD $0xacc1390f // ldp q15, q14, [x8], #32
@@ -147,8 +148,131 @@ eight:
 	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+
+odd:
+	WORD $0xacc1390f // ldp q15, q14, [x8], #32
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8e1214 // fmla v20.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8e121c // fmla v28.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4fae1214 // fmla v20.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
+	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
+	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4fae121c // fmla v28.4s, v16.4s, v14.s[1]
+	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8e1a14 // fmla v20.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8e1a1c // fmla v28.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4fae1a14 // fmla v20.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4fae1a1c // fmla v28.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
+	WORD $0xf1000929 // subs x9, x9, #2
+	BGT  eight
 
 four:
 	WORD $0x92400849 // and x9, x2, #0x7
@@ -243,30 +367,30 @@ next:
 	CBNZ R7, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
-	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
-	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
-	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
-	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
-	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
-	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
-	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
-	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
-	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
-	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
-	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
-	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
-	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
-	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
-	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
-	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
-	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
-	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
-	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
-	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
-	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
-	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
-	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
+	WORD $0x4ea0ea90 // fcmlt v16.4s, v20.4s, #0.0
+	WORD $0x4ea0eab1 // fcmlt v17.4s, v21.4s, #0.0
+	WORD $0x4ea0ead2 // fcmlt v18.4s, v22.4s, #0.0
+	WORD $0x4ea0eaf3 // fcmlt v19.4s, v23.4s, #0.0
+	WORD $0x4e701e94 // bic v20.16b, v20.16b, v16.16b
+	WORD $0x4e711eb5 // bic v21.16b, v21.16b, v17.16b
+	WORD $0x4e721ed6 // bic v22.16b, v22.16b, v18.16b
+	WORD $0x4e731ef7 // bic v23.16b, v23.16b, v19.16b
+	WORD $0x4ea0eb10 // fcmlt v16.4s, v24.4s, #0.0
+	WORD $0x4ea0eb31 // fcmlt v17.4s, v25.4s, #0.0
+	WORD $0x4ea0eb52 // fcmlt v18.4s, v26.4s, #0.0
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e701f18 // bic v24.16b, v24.16b, v16.16b
+	WORD $0x4e711f39 // bic v25.16b, v25.16b, v17.16b
+	WORD $0x4e721f5a // bic v26.16b, v26.16b, v18.16b
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0eb90 // fcmlt v16.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb1 // fcmlt v17.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd2 // fcmlt v18.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e701f9c // bic v28.16b, v28.16b, v16.16b
+	WORD $0x4e711fbd // bic v29.16b, v29.16b, v17.16b
+	WORD $0x4e721fde // bic v30.16b, v30.16b, v18.16b
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -378,52 +502,63 @@ TEXT ·convF32x5x64NEON(SB), NOSPLIT, $0-8
 // func convF32x4NEON(a *convArgs)
 TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400007 // ldr x7, [x0]
+	WORD $0xf9400009 // ldr x9, [x0]
 	WORD $0xf9400c01 // ldr x1, [x0, #24]
 	WORD $0xf9403802 // ldr x2, [x0, #112]
 	WORD $0xf9401003 // ldr x3, [x0, #32]
 	WORD $0xf9401804 // ldr x4, [x0, #48]
 	WORD $0xf9401c05 // ldr x5, [x0, #56]
 	WORD $0xf9402806 // ldr x6, [x0, #80]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf10004ff // cmp x7, #1
+	BNE  found
+	WORD $0xf240083f // tst x1, #0x7
+	BNE  found
+	WORD $0x91000842 // add x2, x2, #2
 
+found:
 panel:
-	WORD $0xd2800008 // movz x8, #0, lsl #0
+	WORD $0xd280000b // movz x11, #0, lsl #0
 	WORD $0xf10004df // cmp x6, #1
 	BNE  quads4
 	WORD $0xf9402007 // ldr x7, [x0, #64]
-	WORD $0xd10040e8 // sub x8, x7, #16
+	WORD $0xd10040eb // sub x11, x7, #16
 
 quads4:
-	WORD $0xf9400007 // ldr x7, [x0]
-	WORD $0xf9402c09 // ldr x9, [x0, #88]
-	WORD $0xaa0403ea // mov x10, x4
+	WORD $0xf9400009 // ldr x9, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0403e8 // mov x8, x4
+	WORD $0xf100085f // cmp x2, #2
+	BNE  quads4tile
+	CBZ  R11, run
 
 quads4tile:
-	WORD $0xaa0303eb // mov x11, x3
-	WORD $0x4c40297c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x11]
-	WORD $0x4c402978 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x11]
-	WORD $0x4c402974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11]
-	WORD $0x4cdf2970 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x11], #64
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4c40295c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
+	WORD $0x4c402958 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
+	WORD $0x4c402954 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0x4cdf2950 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10], #64
 	WORD $0xf940040c // ldr x12, [x0, #8]
 	WORD $0xf940080d // ldr x13, [x0, #16]
 
 quads4tap:
 	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
 	WORD $0x28c14590 // ldp w16, w17, [x12], #8
-	WORD $0x8b0701ce // add x14, x14, x7
-	WORD $0x8b0701ef // add x15, x15, x7
-	WORD $0x8b070210 // add x16, x16, x7
-	WORD $0x8b070231 // add x17, x17, x7
+	WORD $0x8b0901ce // add x14, x14, x9
+	WORD $0x8b0901ef // add x15, x15, x9
+	WORD $0x8b090210 // add x16, x16, x9
+	WORD $0x8b090231 // add x17, x17, x9
 	WORD $0xd343fc33 // lsr x19, x1, #3
 	CBZ  R19, quads4four
-	CBNZ R2, quads4split
+	TBNZ $0, R2, quads4split
+	TBNZ $0, R19, quads4odd
 
 quads4eight:
 	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
 	WORD $0xacc119ea // ldp q10, q6, [x15], #32
 	WORD $0xacc11609 // ldp q9, q5, [x16], #32
 	WORD $0xacc11228 // ldp q8, q4, [x17], #32
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -440,7 +575,7 @@ quads4eight:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -457,7 +592,7 @@ quads4eight:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -474,7 +609,7 @@ quads4eight:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -491,7 +626,7 @@ quads4eight:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -508,7 +643,7 @@ quads4eight:
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -525,7 +660,7 @@ quads4eight:
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -542,7 +677,7 @@ quads4eight:
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -559,19 +694,13 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4eight
 
-quads4four:
-	WORD $0x92400833 // and x19, x1, #0x7
-	CBZ  R19, quads4next
-	TBZ  $2, R19, quads4one
-	WORD $0x92400673 // and x19, x19, #0x3
-	WORD $0x3cc105cb // ldr q11, [x14], #16
-	WORD $0x3cc105ea // ldr q10, [x15], #16
-	WORD $0x3cc10609 // ldr q9, [x16], #16
-	WORD $0x3cc10628 // ldr q8, [x17], #16
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+quads4odd:
+	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
+	WORD $0xacc119ea // ldp q10, q6, [x15], #32
+	WORD $0xacc11609 // ldp q9, q5, [x16], #32
+	WORD $0xacc11228 // ldp q8, q4, [x17], #32
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -588,7 +717,7 @@ quads4four:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -605,7 +734,7 @@ quads4four:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -622,7 +751,155 @@ quads4four:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0xf1000a73 // subs x19, x19, #2
+	BGT  quads4eight
+
+quads4four:
+	WORD $0x92400833 // and x19, x1, #0x7
+	CBZ  R19, quads4next
+	TBZ  $2, R19, quads4one
+	WORD $0x92400673 // and x19, x19, #0x3
+	WORD $0x3cc105cb // ldr q11, [x14], #16
+	WORD $0x3cc105ea // ldr q10, [x15], #16
+	WORD $0x3cc10609 // ldr q9, [x16], #16
+	WORD $0x3cc10628 // ldr q8, [x17], #16
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -646,7 +923,7 @@ quads4one:
 	WORD $0xbc4045ea // ldr s10, [x15], #4
 	WORD $0xbc404609 // ldr s9, [x16], #4
 	WORD $0xbc404628 // ldr s8, [x17], #4
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -669,53 +946,55 @@ quads4one:
 quads4next:
 	WORD $0xd10005ad // sub x13, x13, #1
 	CBNZ R13, quads4tap
-	WORD $0xf940240b // ldr x11, [x0, #72]
-	CBZ  R11, quads4store
+	WORD $0xf940240a // ldr x10, [x0, #72]
+	CBZ  R10, quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc9 // fcmlt v9.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe8 // fcmlt v8.4s, v31.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
-	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691fde // bic v30.16b, v30.16b, v9.16b
+	WORD $0x4e681fff // bic v31.16b, v31.16b, v8.16b
 	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2a // fcmlt v10.4s, v25.4s, #0.0
+	WORD $0x4ea0eb49 // fcmlt v9.4s, v26.4s, #0.0
+	WORD $0x4ea0eb68 // fcmlt v8.4s, v27.4s, #0.0
 	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
-	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4e6a1f39 // bic v25.16b, v25.16b, v10.16b
+	WORD $0x4e691f5a // bic v26.16b, v26.16b, v9.16b
+	WORD $0x4e681f7b // bic v27.16b, v27.16b, v8.16b
 	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4ea0eaaa // fcmlt v10.4s, v21.4s, #0.0
+	WORD $0x4ea0eac9 // fcmlt v9.4s, v22.4s, #0.0
+	WORD $0x4ea0eae8 // fcmlt v8.4s, v23.4s, #0.0
 	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
-	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
-	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4e6a1eb5 // bic v21.16b, v21.16b, v10.16b
+	WORD $0x4e691ed6 // bic v22.16b, v22.16b, v9.16b
+	WORD $0x4e681ef7 // bic v23.16b, v23.16b, v8.16b
 	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2a // fcmlt v10.4s, v17.4s, #0.0
+	WORD $0x4ea0ea49 // fcmlt v9.4s, v18.4s, #0.0
+	WORD $0x4ea0ea68 // fcmlt v8.4s, v19.4s, #0.0
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
-	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
-	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
+	WORD $0x4e6a1e31 // bic v17.16b, v17.16b, v10.16b
+	WORD $0x4e691e52 // bic v18.16b, v18.16b, v9.16b
+	WORD $0x4e681e73 // bic v19.16b, v19.16b, v8.16b
 
 quads4store:
-	CBNZ R8, quads4partial
-	WORD $0x4c85295c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10], x5
-	WORD $0x4c852958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x5
-	WORD $0x4c852954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10], x5
-	WORD $0x4c852950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10], x5
+	CBNZ R11, quads4partial
+	WORD $0x4c85291c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8], x5
+	WORD $0x4c852918 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8], x5
+	WORD $0x4c852914 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], x5
+	WORD $0x4c852910 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x5
 
 quads4stored:
-	WORD $0xf940300b // ldr x11, [x0, #96]
-	WORD $0x8b0b00e7 // add x7, x7, x11
-	WORD $0xf1000529 // subs x9, x9, #1
+	WORD $0xf940300a // ldr x10, [x0, #96]
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xf10004e7 // subs x7, x7, #1
 	BGT  quads4tile
+
+next:
 	WORD $0xf9401407 // ldr x7, [x0, #40]
 	WORD $0x8b070063 // add x3, x3, x7
 	WORD $0x91010084 // add x4, x4, #64
@@ -723,96 +1002,450 @@ quads4stored:
 	CBNZ R6, panel
 	RET
 
+run:
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0x28c1314b // ldp w11, w12, [x10], #8
+	WORD $0x28c1394d // ldp w13, w14, [x10], #8
+	WORD $0x8b09016b // add x11, x11, x9
+	WORD $0x8b09018c // add x12, x12, x9
+	WORD $0x8b0901ad // add x13, x13, x9
+	WORD $0x8b0901ce // add x14, x14, x9
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0xcb010929 // sub x9, x9, x1, lsl #2
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	WORD $0xf9402410 // ldr x16, [x0, #72]
+
+runtile:
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4c40295c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
+	WORD $0x4c402958 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
+	WORD $0x4c402954 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0x4cdf2950 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10], #64
+	WORD $0xaa0f03f1 // mov x17, x15
+	TBNZ $0, R17, runodd
+
+runeight:
+	WORD $0xacc11d6b // ldp q11, q7, [x11], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+
+runodd:
+	WORD $0xacc11d6b // ldp q11, q7, [x11], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0xf1000a31 // subs x17, x17, #2
+	BGT  runeight
+	CBZ  R16, runstore
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc9 // fcmlt v9.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe8 // fcmlt v8.4s, v31.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691fde // bic v30.16b, v30.16b, v9.16b
+	WORD $0x4e681fff // bic v31.16b, v31.16b, v8.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2a // fcmlt v10.4s, v25.4s, #0.0
+	WORD $0x4ea0eb49 // fcmlt v9.4s, v26.4s, #0.0
+	WORD $0x4ea0eb68 // fcmlt v8.4s, v27.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4e6a1f39 // bic v25.16b, v25.16b, v10.16b
+	WORD $0x4e691f5a // bic v26.16b, v26.16b, v9.16b
+	WORD $0x4e681f7b // bic v27.16b, v27.16b, v8.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4ea0eaaa // fcmlt v10.4s, v21.4s, #0.0
+	WORD $0x4ea0eac9 // fcmlt v9.4s, v22.4s, #0.0
+	WORD $0x4ea0eae8 // fcmlt v8.4s, v23.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4e6a1eb5 // bic v21.16b, v21.16b, v10.16b
+	WORD $0x4e691ed6 // bic v22.16b, v22.16b, v9.16b
+	WORD $0x4e681ef7 // bic v23.16b, v23.16b, v8.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2a // fcmlt v10.4s, v17.4s, #0.0
+	WORD $0x4ea0ea49 // fcmlt v9.4s, v18.4s, #0.0
+	WORD $0x4ea0ea68 // fcmlt v8.4s, v19.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4e6a1e31 // bic v17.16b, v17.16b, v10.16b
+	WORD $0x4e691e52 // bic v18.16b, v18.16b, v9.16b
+	WORD $0x4e681e73 // bic v19.16b, v19.16b, v8.16b
+
+runstore:
+	WORD $0x4c85291c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8], x5
+	WORD $0x4c852918 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8], x5
+	WORD $0x4c852914 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], x5
+	WORD $0x4c852910 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x5
+	WORD $0x8b09016b // add x11, x11, x9
+	WORD $0x8b09018c // add x12, x12, x9
+	WORD $0x8b0901ad // add x13, x13, x9
+	WORD $0x8b0901ce // add x14, x14, x9
+	WORD $0xf10004e7 // subs x7, x7, #1
+	BGT  runtile
+	JMP  next
+
 quads4partial:
-	WORD $0xf940200b // ldr x11, [x0, #64]
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel0four
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel0four
 	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R11, quads4pixel0two
+	TBZ  $2, R10, quads4pixel0two
 	WORD $0x3c81059c // str q28, [x12], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R11, quads4pixel0one
+	TBZ  $1, R10, quads4pixel0one
 	WORD $0xfc00859c // str d28, [x12], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R11, quads4pixel0done
+	TBZ  $0, R10, quads4pixel0done
 	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b05014a // add x10, x10, x5
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel1four
+	WORD $0x8b050108 // add x8, x8, x5
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel1four
 	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R11, quads4pixel1two
+	TBZ  $2, R10, quads4pixel1two
 	WORD $0x3c810598 // str q24, [x12], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R11, quads4pixel1one
+	TBZ  $1, R10, quads4pixel1one
 	WORD $0xfc008598 // str d24, [x12], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R11, quads4pixel1done
+	TBZ  $0, R10, quads4pixel1done
 	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b05014a // add x10, x10, x5
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel2four
+	WORD $0x8b050108 // add x8, x8, x5
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel2four
 	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R11, quads4pixel2two
+	TBZ  $2, R10, quads4pixel2two
 	WORD $0x3c810594 // str q20, [x12], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R11, quads4pixel2one
+	TBZ  $1, R10, quads4pixel2one
 	WORD $0xfc008594 // str d20, [x12], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R11, quads4pixel2done
+	TBZ  $0, R10, quads4pixel2done
 	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b05014a // add x10, x10, x5
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel3four
+	WORD $0x8b050108 // add x8, x8, x5
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel3four
 	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R11, quads4pixel3two
+	TBZ  $2, R10, quads4pixel3two
 	WORD $0x3c810590 // str q16, [x12], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R11, quads4pixel3one
+	TBZ  $1, R10, quads4pixel3one
 	WORD $0xfc008590 // str d16, [x12], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R11, quads4pixel3done
+	TBZ  $0, R10, quads4pixel3done
 	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0x8b050108 // add x8, x8, x5
 	JMP  quads4stored
 
 quads4split:
@@ -820,306 +1453,316 @@ quads4split:
 	WORD $0x3dc001ea // ldr q10, [x15]
 	WORD $0x3dc00209 // ldr q9, [x16]
 	WORD $0x3dc00228 // ldr q8, [x17]
-	WORD $0xfd40016c // ldr d12, [x11]
-	WORD $0xf9400574 // ldr x20, [x11, #8]
-	WORD $0xfd40096d // ldr d13, [x11, #16]
-	WORD $0xf9400d75 // ldr x21, [x11, #24]
+	WORD $0xfd40014c // ldr d12, [x10]
+	WORD $0xf9400554 // ldr x20, [x10, #8]
+	WORD $0xfd40094d // ldr d13, [x10, #16]
+	WORD $0xf9400d55 // ldr x21, [x10, #24]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 
 quads4spliteight:
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
-	WORD $0xfd40116e // ldr d14, [x11, #32]
+	WORD $0xfd40114e // ldr d14, [x10, #32]
 	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0xf9401574 // ldr x20, [x11, #40]
+	WORD $0xf9401554 // ldr x20, [x10, #40]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
-	WORD $0xf9401d75 // ldr x21, [x11, #56]
+	WORD $0xf9401d55 // ldr x21, [x10, #56]
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
-	WORD $0xfd40196f // ldr d15, [x11, #48]
+	WORD $0xfd40194f // ldr d15, [x10, #48]
 	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0xf1000673 // subs x19, x19, #1
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
-	WORD $0xf9402574 // ldr x20, [x11, #72]
+	WORD $0xf9402554 // ldr x20, [x10, #72]
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
-	WORD $0xfd40216c // ldr d12, [x11, #64]
+	WORD $0xfd40214c // ldr d12, [x10, #64]
 	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x9a9f07f6 // cset x22, ne
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
-	WORD $0xf9402d75 // ldr x21, [x11, #88]
+	WORD $0xf9402d55 // ldr x21, [x10, #88]
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
-	WORD $0xfd40296d // ldr d13, [x11, #80]
+	WORD $0xfd40294d // ldr d13, [x10, #80]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0xf9400dd7 // ldr x23, [x14, #24]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
-	WORD $0xf9403574 // ldr x20, [x11, #104]
+	WORD $0xf9403554 // ldr x20, [x10, #104]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
-	WORD $0xfd40316e // ldr d14, [x11, #96]
+	WORD $0xfd40314e // ldr d14, [x10, #96]
 	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0xfd4009c7 // ldr d7, [x14, #16]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
-	WORD $0xf9403d75 // ldr x21, [x11, #120]
+	WORD $0xf9403d55 // ldr x21, [x10, #120]
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
-	WORD $0xfd40396f // ldr d15, [x11, #112]
+	WORD $0xfd40394f // ldr d15, [x10, #112]
 	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
 	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
-	WORD $0xf9404574 // ldr x20, [x11, #136]
+	WORD $0xf9404554 // ldr x20, [x10, #136]
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
-	WORD $0xfd40416c // ldr d12, [x11, #128]
+	WORD $0xfd40414c // ldr d12, [x10, #128]
 	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0xf9400df8 // ldr x24, [x15, #24]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
-	WORD $0xf9404d75 // ldr x21, [x11, #152]
+	WORD $0xf9404d55 // ldr x21, [x10, #152]
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
-	WORD $0xfd40496d // ldr d13, [x11, #144]
+	WORD $0xfd40494d // ldr d13, [x10, #144]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0xfd4009e6 // ldr d6, [x15, #16]
 	WORD $0x4e181ee7 // mov v7.d[1], x23
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
-	WORD $0xf9405574 // ldr x20, [x11, #168]
+	WORD $0xf9405554 // ldr x20, [x10, #168]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
-	WORD $0xfd40516e // ldr d14, [x11, #160]
+	WORD $0xfd40514e // ldr d14, [x10, #160]
 	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0xf9400e17 // ldr x23, [x16, #24]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
-	WORD $0xf9405d75 // ldr x21, [x11, #184]
+	WORD $0xf9405d55 // ldr x21, [x10, #184]
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
-	WORD $0xfd40596f // ldr d15, [x11, #176]
+	WORD $0xfd40594f // ldr d15, [x10, #176]
 	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0xfd400a05 // ldr d5, [x16, #16]
 	WORD $0x4e181f06 // mov v6.d[1], x24
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
 	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
-	WORD $0xf9406574 // ldr x20, [x11, #200]
+	WORD $0xf9406554 // ldr x20, [x10, #200]
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
-	WORD $0xfd40616c // ldr d12, [x11, #192]
+	WORD $0xfd40614c // ldr d12, [x10, #192]
 	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
-	WORD $0xf9406d75 // ldr x21, [x11, #216]
+	WORD $0xf9406d55 // ldr x21, [x10, #216]
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
-	WORD $0xfd40696d // ldr d13, [x11, #208]
+	WORD $0xfd40694d // ldr d13, [x10, #208]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0xf9400e38 // ldr x24, [x17, #24]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
-	WORD $0xf9407574 // ldr x20, [x11, #232]
+	WORD $0xf9407554 // ldr x20, [x10, #232]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
-	WORD $0xfd40716e // ldr d14, [x11, #224]
+	WORD $0xfd40714e // ldr d14, [x10, #224]
 	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0xfd400a24 // ldr d4, [x17, #16]
 	WORD $0x4e181ee5 // mov v5.d[1], x23
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
-	WORD $0xf9407d75 // ldr x21, [x11, #248]
+	WORD $0xf9407d55 // ldr x21, [x10, #248]
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
-	WORD $0xfd40796f // ldr d15, [x11, #240]
+	WORD $0xfd40794f // ldr d15, [x10, #240]
 	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4e181f04 // mov v4.d[1], x24
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
 	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
-	WORD $0xf9408574 // ldr x20, [x11, #264]
+	WORD $0xf9408554 // ldr x20, [x10, #264]
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
-	WORD $0xfd40816c // ldr d12, [x11, #256]
+	WORD $0xfd40814c // ldr d12, [x10, #256]
 	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
-	WORD $0xfd40896d // ldr d13, [x11, #272]
+	WORD $0xfd40894d // ldr d13, [x10, #272]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0xf9408d75 // ldr x21, [x11, #280]
+	WORD $0xf9408d55 // ldr x21, [x10, #280]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
-	WORD $0xfd40916e // ldr d14, [x11, #288]
+	WORD $0xfd40914e // ldr d14, [x10, #288]
 	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
 	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
-	WORD $0xf9409574 // ldr x20, [x11, #296]
+	WORD $0xf9409554 // ldr x20, [x10, #296]
 	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
-	WORD $0xf9409d75 // ldr x21, [x11, #312]
+	WORD $0xf9409d55 // ldr x21, [x10, #312]
 	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
-	WORD $0xfd40996f // ldr d15, [x11, #304]
+	WORD $0xfd40994f // ldr d15, [x10, #304]
 	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
 	WORD $0x8b1615ce // add x14, x14, x22, lsl #5
 	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
 	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
-	WORD $0xf940a574 // ldr x20, [x11, #328]
+	WORD $0xf940a554 // ldr x20, [x10, #328]
 	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
-	WORD $0xfd40a16c // ldr d12, [x11, #320]
+	WORD $0xfd40a14c // ldr d12, [x10, #320]
 	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
 	WORD $0xf94005d7 // ldr x23, [x14, #8]
 	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
 	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
-	WORD $0xf940ad75 // ldr x21, [x11, #344]
+	WORD $0xf940ad55 // ldr x21, [x10, #344]
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
-	WORD $0xfd40a96d // ldr d13, [x11, #336]
+	WORD $0xfd40a94d // ldr d13, [x10, #336]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
 	WORD $0xfd4001cb // ldr d11, [x14]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
-	WORD $0xf940b574 // ldr x20, [x11, #360]
+	WORD $0xf940b554 // ldr x20, [x10, #360]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
-	WORD $0xfd40b16e // ldr d14, [x11, #352]
+	WORD $0xfd40b14e // ldr d14, [x10, #352]
 	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
 	WORD $0x8b1615ef // add x15, x15, x22, lsl #5
 	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
 	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
-	WORD $0xf940bd75 // ldr x21, [x11, #376]
+	WORD $0xf940bd55 // ldr x21, [x10, #376]
 	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
-	WORD $0xfd40b96f // ldr d15, [x11, #368]
+	WORD $0xfd40b94f // ldr d15, [x10, #368]
 	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
 	WORD $0xf94005f8 // ldr x24, [x15, #8]
 	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
 	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
-	WORD $0xf940c574 // ldr x20, [x11, #392]
+	WORD $0xf940c554 // ldr x20, [x10, #392]
 	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
-	WORD $0xfd40c16c // ldr d12, [x11, #384]
+	WORD $0xfd40c14c // ldr d12, [x10, #384]
 	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
 	WORD $0xfd4001ea // ldr d10, [x15]
 	WORD $0x4e181eeb // mov v11.d[1], x23
 	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
 	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
-	WORD $0xf940cd75 // ldr x21, [x11, #408]
+	WORD $0xf940cd55 // ldr x21, [x10, #408]
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
-	WORD $0xfd40c96d // ldr d13, [x11, #400]
+	WORD $0xfd40c94d // ldr d13, [x10, #400]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
 	WORD $0x8b161610 // add x16, x16, x22, lsl #5
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
-	WORD $0xf940d574 // ldr x20, [x11, #424]
+	WORD $0xf940d554 // ldr x20, [x10, #424]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
-	WORD $0xfd40d16e // ldr d14, [x11, #416]
+	WORD $0xfd40d14e // ldr d14, [x10, #416]
 	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
 	WORD $0xf9400617 // ldr x23, [x16, #8]
 	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
 	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
-	WORD $0xf940dd75 // ldr x21, [x11, #440]
+	WORD $0xf940dd55 // ldr x21, [x10, #440]
 	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
-	WORD $0xfd40d96f // ldr d15, [x11, #432]
+	WORD $0xfd40d94f // ldr d15, [x10, #432]
 	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
 	WORD $0xfd400209 // ldr d9, [x16]
 	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
 	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
-	WORD $0xf940e574 // ldr x20, [x11, #456]
+	WORD $0xf940e554 // ldr x20, [x10, #456]
 	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
-	WORD $0xfd40e16c // ldr d12, [x11, #448]
+	WORD $0xfd40e14c // ldr d12, [x10, #448]
 	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
 	WORD $0x8b161631 // add x17, x17, x22, lsl #5
 	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
 	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
-	WORD $0xf940ed75 // ldr x21, [x11, #472]
+	WORD $0xf940ed55 // ldr x21, [x10, #472]
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
-	WORD $0xfd40e96d // ldr d13, [x11, #464]
+	WORD $0xfd40e94d // ldr d13, [x10, #464]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
 	WORD $0xf9400638 // ldr x24, [x17, #8]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
-	WORD $0xf940f574 // ldr x20, [x11, #488]
+	WORD $0xf940f554 // ldr x20, [x10, #488]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
-	WORD $0xfd40f16e // ldr d14, [x11, #480]
+	WORD $0xfd40f14e // ldr d14, [x10, #480]
 	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
 	WORD $0xfd400228 // ldr d8, [x17]
 	WORD $0x4e181ee9 // mov v9.d[1], x23
 	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
 	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
-	WORD $0xf940fd75 // ldr x21, [x11, #504]
+	WORD $0xf940fd55 // ldr x21, [x10, #504]
 	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
-	WORD $0xfd40f96f // ldr d15, [x11, #496]
+	WORD $0xfd40f94f // ldr d15, [x10, #496]
 	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
 	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
-	WORD $0x8b16256b // add x11, x11, x22, lsl #9
+	WORD $0x8b16254a // add x10, x10, x22, lsl #9
 	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
-	WORD $0xf9400574 // ldr x20, [x11, #8]
+	WORD $0xf9400554 // ldr x20, [x10, #8]
 	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
-	WORD $0xfd40016c // ldr d12, [x11]
+	WORD $0xfd40014c // ldr d12, [x10]
 	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
 	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
 	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
-	WORD $0xfd40096d // ldr d13, [x11, #16]
+	WORD $0xfd40094d // ldr d13, [x10, #16]
 	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0xf9400d75 // ldr x21, [x11, #24]
+	WORD $0xf9400d55 // ldr x21, [x10, #24]
 	BNE  quads4spliteight
 	WORD $0x910081ce // add x14, x14, #32
 	WORD $0x910081ef // add x15, x15, #32
 	WORD $0x91008210 // add x16, x16, #32
 	WORD $0x91008231 // add x17, x17, #32
-	WORD $0x9108016b // add x11, x11, #512
+	WORD $0x9108014a // add x10, x10, #512
 	JMP  quads4four
 
 // func convF32x5NEON(a *convArgs)
 TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400007 // ldr x7, [x0]
+	WORD $0xf9400009 // ldr x9, [x0]
 	WORD $0xf9400c01 // ldr x1, [x0, #24]
 	WORD $0xf9403802 // ldr x2, [x0, #112]
 	WORD $0xf9401003 // ldr x3, [x0, #32]
 	WORD $0xf9401804 // ldr x4, [x0, #48]
 	WORD $0xf9401c05 // ldr x5, [x0, #56]
 	WORD $0xf9402806 // ldr x6, [x0, #80]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf10004ff // cmp x7, #1
+	BNE  found
+	WORD $0xf240083f // tst x1, #0x7
+	BNE  found
+	WORD $0x91000842 // add x2, x2, #2
 
+found:
 panel:
-	WORD $0xd2800008 // movz x8, #0, lsl #0
+	WORD $0xd280000b // movz x11, #0, lsl #0
 	WORD $0xf10004df // cmp x6, #1
 	BNE  quads4
 	WORD $0xf9402007 // ldr x7, [x0, #64]
-	WORD $0xd10040e8 // sub x8, x7, #16
+	WORD $0xd10040eb // sub x11, x7, #16
 
 quads4:
-	WORD $0xf9400007 // ldr x7, [x0]
-	WORD $0xf9402c09 // ldr x9, [x0, #88]
-	WORD $0xaa0403ea // mov x10, x4
+	WORD $0xf9400009 // ldr x9, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0403e8 // mov x8, x4
+	WORD $0xf100085f // cmp x2, #2
+	BNE  quads4tile
+	CBZ  R11, run
 
 quads4tile:
-	WORD $0xaa0303eb // mov x11, x3
-	WORD $0x4c40297c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x11]
-	WORD $0x4c402978 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x11]
-	WORD $0x4c402974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11]
-	WORD $0x4c402970 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x11]
-	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4c40295c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
+	WORD $0x4c402958 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
+	WORD $0x4c402954 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0x4c402950 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
 	WORD $0xf940040c // ldr x12, [x0, #8]
 	WORD $0xf940080d // ldr x13, [x0, #16]
 
@@ -1127,24 +1770,25 @@ quads4tap:
 	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
 	WORD $0x28c14590 // ldp w16, w17, [x12], #8
 	WORD $0xb8404593 // ldr w19, [x12], #4
-	WORD $0x8b0701ce // add x14, x14, x7
-	WORD $0x8b0701ef // add x15, x15, x7
-	WORD $0x8b070210 // add x16, x16, x7
-	WORD $0x8b070231 // add x17, x17, x7
-	WORD $0x8b070273 // add x19, x19, x7
+	WORD $0x8b0901ce // add x14, x14, x9
+	WORD $0x8b0901ef // add x15, x15, x9
+	WORD $0x8b090210 // add x16, x16, x9
+	WORD $0x8b090231 // add x17, x17, x9
+	WORD $0x8b090273 // add x19, x19, x9
 	WORD $0xd343fc34 // lsr x20, x1, #3
 	CBZ  R20, quads4four
-	CBNZ R2, quads4split
+	TBNZ $0, R2, quads4split
+	WORD $0xd1000694 // sub x20, x20, #1
 	WORD $0x3cc10624 // ldr q4, [x17], #16
 	WORD $0x3cc10663 // ldr q3, [x19], #16
-	WORD $0xd1000694 // sub x20, x20, #1
 	CBZ  R20, quads4last
+	TBNZ $0, R20, quads4odd
 
 quads4eight:
 	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
 	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
 	WORD $0xacc10205 // ldp q5, q0, [x16], #32
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1165,7 +1809,7 @@ quads4eight:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -1186,7 +1830,7 @@ quads4eight:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -1207,7 +1851,7 @@ quads4eight:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -1230,7 +1874,7 @@ quads4eight:
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
 	WORD $0xacc11227 // ldp q7, q4, [x17], #32
 	WORD $0xacc10e66 // ldp q6, q3, [x19], #32
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
@@ -1251,7 +1895,7 @@ quads4eight:
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
 	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
 	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
@@ -1272,7 +1916,7 @@ quads4eight:
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
 	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
 	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
@@ -1293,7 +1937,7 @@ quads4eight:
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
 	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
 	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
@@ -1314,14 +1958,12 @@ quads4eight:
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
 	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
 	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
-	WORD $0xd1000694 // sub x20, x20, #1
-	CBNZ R20, quads4eight
 
-quads4last:
+quads4odd:
 	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
 	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
 	WORD $0xacc10205 // ldp q5, q0, [x16], #32
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1342,7 +1984,7 @@ quads4last:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -1363,7 +2005,7 @@ quads4last:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -1384,7 +2026,184 @@ quads4last:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc11227 // ldp q7, q4, [x17], #32
+	WORD $0xacc10e66 // ldp q6, q3, [x19], #32
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0xf1000a94 // subs x20, x20, #2
+	BGT  quads4eight
+
+quads4last:
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -1407,7 +2226,7 @@ quads4last:
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
 	WORD $0x3cc10627 // ldr q7, [x17], #16
 	WORD $0x3cc10666 // ldr q6, [x19], #16
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
@@ -1428,7 +2247,7 @@ quads4last:
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
 	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
 	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
@@ -1449,7 +2268,7 @@ quads4last:
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
 	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
 	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
@@ -1470,7 +2289,7 @@ quads4last:
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
 	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
 	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
@@ -1502,7 +2321,7 @@ quads4four:
 	WORD $0x3cc10605 // ldr q5, [x16], #16
 	WORD $0x3cc10624 // ldr q4, [x17], #16
 	WORD $0x3cc10663 // ldr q3, [x19], #16
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1523,7 +2342,7 @@ quads4four:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -1544,7 +2363,7 @@ quads4four:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -1565,7 +2384,7 @@ quads4four:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -1594,7 +2413,7 @@ quads4one:
 	WORD $0xbc404605 // ldr s5, [x16], #4
 	WORD $0xbc404624 // ldr s4, [x17], #4
 	WORD $0xbc404663 // ldr s3, [x19], #4
-	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1621,62 +2440,64 @@ quads4one:
 quads4next:
 	WORD $0xd10005ad // sub x13, x13, #1
 	CBNZ R13, quads4tap
-	WORD $0xf940240b // ldr x11, [x0, #72]
-	CBZ  R11, quads4store
+	WORD $0xf940240a // ldr x10, [x0, #72]
+	CBZ  R10, quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc5 // fcmlt v5.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe4 // fcmlt v4.4s, v31.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
-	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
-	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
-	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
-	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
-	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651fde // bic v30.16b, v30.16b, v5.16b
+	WORD $0x4e641fff // bic v31.16b, v31.16b, v4.16b
 	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4ea0eb26 // fcmlt v6.4s, v25.4s, #0.0
+	WORD $0x4ea0eb45 // fcmlt v5.4s, v26.4s, #0.0
+	WORD $0x4ea0eb64 // fcmlt v4.4s, v27.4s, #0.0
 	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
-	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
-	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
-	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
-	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
-	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
-	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4e661f39 // bic v25.16b, v25.16b, v6.16b
+	WORD $0x4e651f5a // bic v26.16b, v26.16b, v5.16b
+	WORD $0x4e641f7b // bic v27.16b, v27.16b, v4.16b
 	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa6 // fcmlt v6.4s, v21.4s, #0.0
+	WORD $0x4ea0eac5 // fcmlt v5.4s, v22.4s, #0.0
+	WORD $0x4ea0eae4 // fcmlt v4.4s, v23.4s, #0.0
 	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
-	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
-	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
-	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
-	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
-	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4e661eb5 // bic v21.16b, v21.16b, v6.16b
+	WORD $0x4e651ed6 // bic v22.16b, v22.16b, v5.16b
+	WORD $0x4e641ef7 // bic v23.16b, v23.16b, v4.16b
 	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4ea0ea26 // fcmlt v6.4s, v17.4s, #0.0
+	WORD $0x4ea0ea45 // fcmlt v5.4s, v18.4s, #0.0
+	WORD $0x4ea0ea64 // fcmlt v4.4s, v19.4s, #0.0
 	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
-	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
-	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
-	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
-	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
-	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
-	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
+	WORD $0x4e661e31 // bic v17.16b, v17.16b, v6.16b
+	WORD $0x4e651e52 // bic v18.16b, v18.16b, v5.16b
+	WORD $0x4e641e73 // bic v19.16b, v19.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c5 // fcmlt v5.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e4 // fcmlt v4.4s, v15.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
-	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
-	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
-	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
-	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
-	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
-	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
+	WORD $0x4e651dce // bic v14.16b, v14.16b, v5.16b
+	WORD $0x4e641def // bic v15.16b, v15.16b, v4.16b
 
 quads4store:
-	CBNZ R8, quads4partial
-	WORD $0x4c85295c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10], x5
-	WORD $0x4c852958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x5
-	WORD $0x4c852954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10], x5
-	WORD $0x4c852950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10], x5
-	WORD $0x4c85294c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], x5
+	CBNZ R11, quads4partial
+	WORD $0x4c85291c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8], x5
+	WORD $0x4c852918 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8], x5
+	WORD $0x4c852914 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], x5
+	WORD $0x4c852910 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x5
+	WORD $0x4c85290c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], x5
 
 quads4stored:
-	WORD $0xf940300b // ldr x11, [x0, #96]
-	WORD $0x8b0b00e7 // add x7, x7, x11
-	WORD $0xf1000529 // subs x9, x9, #1
+	WORD $0xf940300a // ldr x10, [x0, #96]
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xf10004e7 // subs x7, x7, #1
 	BGT  quads4tile
+
+next:
 	WORD $0xf9401407 // ldr x7, [x0, #40]
 	WORD $0x8b070063 // add x3, x3, x7
 	WORD $0x91010084 // add x4, x4, #64
@@ -1684,118 +2505,730 @@ quads4stored:
 	CBNZ R6, panel
 	RET
 
+run:
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0x28c1314b // ldp w11, w12, [x10], #8
+	WORD $0x28c1394d // ldp w13, w14, [x10], #8
+	WORD $0xb840454f // ldr w15, [x10], #4
+	WORD $0x8b09016b // add x11, x11, x9
+	WORD $0x8b09018c // add x12, x12, x9
+	WORD $0x8b0901ad // add x13, x13, x9
+	WORD $0x8b0901ce // add x14, x14, x9
+	WORD $0x8b0901ef // add x15, x15, x9
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0xcb010929 // sub x9, x9, x1, lsl #2
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	WORD $0xd1000610 // sub x16, x16, #1
+	WORD $0xf9402411 // ldr x17, [x0, #72]
+
+runtile:
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4c40295c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
+	WORD $0x4c402958 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
+	WORD $0x4c402954 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0x4c402950 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0xaa1003f3 // mov x19, x16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	CBZ  R19, runlast
+	TBNZ $0, R19, runodd
+
+runeight:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+
+runodd:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0xf1000a73 // subs x19, x19, #2
+	BGT  runeight
+
+runlast:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	CBZ  R17, runstore
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc5 // fcmlt v5.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe4 // fcmlt v4.4s, v31.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651fde // bic v30.16b, v30.16b, v5.16b
+	WORD $0x4e641fff // bic v31.16b, v31.16b, v4.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4ea0eb26 // fcmlt v6.4s, v25.4s, #0.0
+	WORD $0x4ea0eb45 // fcmlt v5.4s, v26.4s, #0.0
+	WORD $0x4ea0eb64 // fcmlt v4.4s, v27.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4e661f39 // bic v25.16b, v25.16b, v6.16b
+	WORD $0x4e651f5a // bic v26.16b, v26.16b, v5.16b
+	WORD $0x4e641f7b // bic v27.16b, v27.16b, v4.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa6 // fcmlt v6.4s, v21.4s, #0.0
+	WORD $0x4ea0eac5 // fcmlt v5.4s, v22.4s, #0.0
+	WORD $0x4ea0eae4 // fcmlt v4.4s, v23.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4e661eb5 // bic v21.16b, v21.16b, v6.16b
+	WORD $0x4e651ed6 // bic v22.16b, v22.16b, v5.16b
+	WORD $0x4e641ef7 // bic v23.16b, v23.16b, v4.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4ea0ea26 // fcmlt v6.4s, v17.4s, #0.0
+	WORD $0x4ea0ea45 // fcmlt v5.4s, v18.4s, #0.0
+	WORD $0x4ea0ea64 // fcmlt v4.4s, v19.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4e661e31 // bic v17.16b, v17.16b, v6.16b
+	WORD $0x4e651e52 // bic v18.16b, v18.16b, v5.16b
+	WORD $0x4e641e73 // bic v19.16b, v19.16b, v4.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c5 // fcmlt v5.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e4 // fcmlt v4.4s, v15.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
+	WORD $0x4e651dce // bic v14.16b, v14.16b, v5.16b
+	WORD $0x4e641def // bic v15.16b, v15.16b, v4.16b
+
+runstore:
+	WORD $0x4c85291c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8], x5
+	WORD $0x4c852918 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8], x5
+	WORD $0x4c852914 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], x5
+	WORD $0x4c852910 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x5
+	WORD $0x4c85290c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], x5
+	WORD $0x8b09016b // add x11, x11, x9
+	WORD $0x8b09018c // add x12, x12, x9
+	WORD $0x8b0901ad // add x13, x13, x9
+	WORD $0x8b0901ce // add x14, x14, x9
+	WORD $0x8b0901ef // add x15, x15, x9
+	WORD $0xf10004e7 // subs x7, x7, #1
+	BGT  runtile
+	JMP  next
+
 quads4partial:
-	WORD $0xf940200b // ldr x11, [x0, #64]
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel0four
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel0four
 	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R11, quads4pixel0two
+	TBZ  $2, R10, quads4pixel0two
 	WORD $0x3c81059c // str q28, [x12], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R11, quads4pixel0one
+	TBZ  $1, R10, quads4pixel0one
 	WORD $0xfc00859c // str d28, [x12], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R11, quads4pixel0done
+	TBZ  $0, R10, quads4pixel0done
 	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b05014a // add x10, x10, x5
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel1four
+	WORD $0x8b050108 // add x8, x8, x5
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel1four
 	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R11, quads4pixel1two
+	TBZ  $2, R10, quads4pixel1two
 	WORD $0x3c810598 // str q24, [x12], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R11, quads4pixel1one
+	TBZ  $1, R10, quads4pixel1one
 	WORD $0xfc008598 // str d24, [x12], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R11, quads4pixel1done
+	TBZ  $0, R10, quads4pixel1done
 	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b05014a // add x10, x10, x5
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel2four
+	WORD $0x8b050108 // add x8, x8, x5
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel2four
 	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R11, quads4pixel2two
+	TBZ  $2, R10, quads4pixel2two
 	WORD $0x3c810594 // str q20, [x12], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R11, quads4pixel2one
+	TBZ  $1, R10, quads4pixel2one
 	WORD $0xfc008594 // str d20, [x12], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R11, quads4pixel2done
+	TBZ  $0, R10, quads4pixel2done
 	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b05014a // add x10, x10, x5
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel3four
+	WORD $0x8b050108 // add x8, x8, x5
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel3four
 	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R11, quads4pixel3two
+	TBZ  $2, R10, quads4pixel3two
 	WORD $0x3c810590 // str q16, [x12], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R11, quads4pixel3one
+	TBZ  $1, R10, quads4pixel3one
 	WORD $0xfc008590 // str d16, [x12], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R11, quads4pixel3done
+	TBZ  $0, R10, quads4pixel3done
 	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b05014a // add x10, x10, x5
-	WORD $0xaa0a03ec // mov x12, x10
-	TBZ  $3, R11, quads4pixel4four
+	WORD $0x8b050108 // add x8, x8, x5
+	WORD $0xaa0803ec // mov x12, x8
+	TBZ  $3, R10, quads4pixel4four
 	WORD $0xac81358c // stp q12, q13, [x12], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 quads4pixel4four:
-	TBZ  $2, R11, quads4pixel4two
+	TBZ  $2, R10, quads4pixel4two
 	WORD $0x3c81058c // str q12, [x12], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads4pixel4two:
-	TBZ  $1, R11, quads4pixel4one
+	TBZ  $1, R10, quads4pixel4one
 	WORD $0xfc00858c // str d12, [x12], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads4pixel4one:
-	TBZ  $0, R11, quads4pixel4done
+	TBZ  $0, R10, quads4pixel4done
 	WORD $0xbd00018c // str s12, [x12]
 
 quads4pixel4done:
-	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0x8b050108 // add x8, x8, x5
 	JMP  quads4stored
 
 quads4split:
@@ -1806,10 +3239,10 @@ quads4split:
 	WORD $0xf9400635 // ldr x21, [x17, #8]
 	WORD $0xfd400263 // ldr d3, [x19]
 	WORD $0xf9400676 // ldr x22, [x19, #8]
-	WORD $0xfd400168 // ldr d8, [x11]
-	WORD $0xf9400577 // ldr x23, [x11, #8]
-	WORD $0xfd400969 // ldr d9, [x11, #16]
-	WORD $0xf9400d78 // ldr x24, [x11, #24]
+	WORD $0xfd400148 // ldr d8, [x10]
+	WORD $0xf9400557 // ldr x23, [x10, #8]
+	WORD $0xfd400949 // ldr d9, [x10, #16]
+	WORD $0xf9400d58 // ldr x24, [x10, #24]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 
 quads4spliteight:
@@ -1818,68 +3251,68 @@ quads4spliteight:
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4e181ec3 // mov v3.d[1], x22
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
-	WORD $0xfd40116a // ldr d10, [x11, #32]
+	WORD $0xfd40114a // ldr d10, [x10, #32]
 	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0xf9401577 // ldr x23, [x11, #40]
+	WORD $0xf9401557 // ldr x23, [x10, #40]
 	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
-	WORD $0xf9401d78 // ldr x24, [x11, #56]
+	WORD $0xf9401d58 // ldr x24, [x10, #56]
 	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
-	WORD $0xfd40196b // ldr d11, [x11, #48]
+	WORD $0xfd40194b // ldr d11, [x10, #48]
 	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0xf1000694 // subs x20, x20, #1
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
 	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
-	WORD $0xf9402577 // ldr x23, [x11, #72]
+	WORD $0xf9402557 // ldr x23, [x10, #72]
 	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
-	WORD $0xfd402168 // ldr d8, [x11, #64]
+	WORD $0xfd402148 // ldr d8, [x10, #64]
 	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x9a9f07f9 // cset x25, ne
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
 	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
-	WORD $0xf9402d78 // ldr x24, [x11, #88]
+	WORD $0xf9402d58 // ldr x24, [x10, #88]
 	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
-	WORD $0xfd402969 // ldr d9, [x11, #80]
+	WORD $0xfd402949 // ldr d9, [x10, #80]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0xf9400dd5 // ldr x21, [x14, #24]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
-	WORD $0xf9403577 // ldr x23, [x11, #104]
+	WORD $0xf9403557 // ldr x23, [x10, #104]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
-	WORD $0xfd40316a // ldr d10, [x11, #96]
+	WORD $0xfd40314a // ldr d10, [x10, #96]
 	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0xfd4009c2 // ldr d2, [x14, #16]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
 	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
-	WORD $0xf9403d78 // ldr x24, [x11, #120]
+	WORD $0xf9403d58 // ldr x24, [x10, #120]
 	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
-	WORD $0xfd40396b // ldr d11, [x11, #112]
+	WORD $0xfd40394b // ldr d11, [x10, #112]
 	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
 	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
-	WORD $0xf9404577 // ldr x23, [x11, #136]
+	WORD $0xf9404557 // ldr x23, [x10, #136]
 	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
-	WORD $0xfd404168 // ldr d8, [x11, #128]
+	WORD $0xfd404148 // ldr d8, [x10, #128]
 	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0xf9400df6 // ldr x22, [x15, #24]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
 	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
-	WORD $0xf9404d78 // ldr x24, [x11, #152]
+	WORD $0xf9404d58 // ldr x24, [x10, #152]
 	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
-	WORD $0xfd404969 // ldr d9, [x11, #144]
+	WORD $0xfd404949 // ldr d9, [x10, #144]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
@@ -1887,18 +3320,18 @@ quads4spliteight:
 	WORD $0x4e181ea2 // mov v2.d[1], x21
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
-	WORD $0xf9405577 // ldr x23, [x11, #168]
+	WORD $0xf9405557 // ldr x23, [x10, #168]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
-	WORD $0xfd40516a // ldr d10, [x11, #160]
+	WORD $0xfd40514a // ldr d10, [x10, #160]
 	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0xf9400e15 // ldr x21, [x16, #24]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
 	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
-	WORD $0xf9405d78 // ldr x24, [x11, #184]
+	WORD $0xf9405d58 // ldr x24, [x10, #184]
 	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
-	WORD $0xfd40596b // ldr d11, [x11, #176]
+	WORD $0xfd40594b // ldr d11, [x10, #176]
 	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
@@ -1906,44 +3339,44 @@ quads4spliteight:
 	WORD $0x4e181ec1 // mov v1.d[1], x22
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
 	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
-	WORD $0xf9406577 // ldr x23, [x11, #200]
+	WORD $0xf9406557 // ldr x23, [x10, #200]
 	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
-	WORD $0xfd406168 // ldr d8, [x11, #192]
+	WORD $0xfd406148 // ldr d8, [x10, #192]
 	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
 	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
-	WORD $0xf9406d78 // ldr x24, [x11, #216]
+	WORD $0xf9406d58 // ldr x24, [x10, #216]
 	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
-	WORD $0xfd406969 // ldr d9, [x11, #208]
+	WORD $0xfd406949 // ldr d9, [x10, #208]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4e181ea0 // mov v0.d[1], x21
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
-	WORD $0xf9407577 // ldr x23, [x11, #232]
+	WORD $0xf9407557 // ldr x23, [x10, #232]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
-	WORD $0xfd40716a // ldr d10, [x11, #224]
+	WORD $0xfd40714a // ldr d10, [x10, #224]
 	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0xf9400e35 // ldr x21, [x17, #24]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
 	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
-	WORD $0xf9407d78 // ldr x24, [x11, #248]
+	WORD $0xf9407d58 // ldr x24, [x10, #248]
 	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
-	WORD $0xfd40796b // ldr d11, [x11, #240]
+	WORD $0xfd40794b // ldr d11, [x10, #240]
 	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0xf9400e76 // ldr x22, [x19, #24]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
 	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
-	WORD $0xf9408577 // ldr x23, [x11, #264]
+	WORD $0xf9408557 // ldr x23, [x10, #264]
 	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
-	WORD $0xfd408168 // ldr d8, [x11, #256]
+	WORD $0xfd408148 // ldr d8, [x10, #256]
 	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
@@ -1953,70 +3386,70 @@ quads4spliteight:
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
 	WORD $0xfd400a63 // ldr d3, [x19, #16]
 	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
-	WORD $0xfd408969 // ldr d9, [x11, #272]
+	WORD $0xfd408949 // ldr d9, [x10, #272]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
-	WORD $0xf9408d78 // ldr x24, [x11, #280]
+	WORD $0xf9408d58 // ldr x24, [x10, #280]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4e181ea4 // mov v4.d[1], x21
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4e181ec3 // mov v3.d[1], x22
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0xfd40916a // ldr d10, [x11, #288]
+	WORD $0xfd40914a // ldr d10, [x10, #288]
 	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0xf9409577 // ldr x23, [x11, #296]
+	WORD $0xf9409557 // ldr x23, [x10, #296]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
-	WORD $0xf9409d78 // ldr x24, [x11, #312]
+	WORD $0xf9409d58 // ldr x24, [x10, #312]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
-	WORD $0xfd40996b // ldr d11, [x11, #304]
+	WORD $0xfd40994b // ldr d11, [x10, #304]
 	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x8b1915ce // add x14, x14, x25, lsl #5
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
 	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
-	WORD $0xf940a577 // ldr x23, [x11, #328]
+	WORD $0xf940a557 // ldr x23, [x10, #328]
 	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
-	WORD $0xfd40a168 // ldr d8, [x11, #320]
+	WORD $0xfd40a148 // ldr d8, [x10, #320]
 	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0xf94005d5 // ldr x21, [x14, #8]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
 	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
-	WORD $0xf940ad78 // ldr x24, [x11, #344]
+	WORD $0xf940ad58 // ldr x24, [x10, #344]
 	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
-	WORD $0xfd40a969 // ldr d9, [x11, #336]
+	WORD $0xfd40a949 // ldr d9, [x10, #336]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0xfd4001c7 // ldr d7, [x14]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
-	WORD $0xf940b577 // ldr x23, [x11, #360]
+	WORD $0xf940b557 // ldr x23, [x10, #360]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
-	WORD $0xfd40b16a // ldr d10, [x11, #352]
+	WORD $0xfd40b14a // ldr d10, [x10, #352]
 	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x8b1915ef // add x15, x15, x25, lsl #5
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
-	WORD $0xf940bd78 // ldr x24, [x11, #376]
+	WORD $0xf940bd58 // ldr x24, [x10, #376]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
-	WORD $0xfd40b96b // ldr d11, [x11, #368]
+	WORD $0xfd40b94b // ldr d11, [x10, #368]
 	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0xf94005f6 // ldr x22, [x15, #8]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
 	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
-	WORD $0xf940c577 // ldr x23, [x11, #392]
+	WORD $0xf940c557 // ldr x23, [x10, #392]
 	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
-	WORD $0xfd40c168 // ldr d8, [x11, #384]
+	WORD $0xfd40c148 // ldr d8, [x10, #384]
 	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
@@ -2024,27 +3457,27 @@ quads4spliteight:
 	WORD $0x4e181ea7 // mov v7.d[1], x21
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
 	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
-	WORD $0xf940cd78 // ldr x24, [x11, #408]
+	WORD $0xf940cd58 // ldr x24, [x10, #408]
 	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
-	WORD $0xfd40c969 // ldr d9, [x11, #400]
+	WORD $0xfd40c949 // ldr d9, [x10, #400]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x8b191610 // add x16, x16, x25, lsl #5
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
-	WORD $0xf940d577 // ldr x23, [x11, #424]
+	WORD $0xf940d557 // ldr x23, [x10, #424]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
-	WORD $0xfd40d16a // ldr d10, [x11, #416]
+	WORD $0xfd40d14a // ldr d10, [x10, #416]
 	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0xf9400615 // ldr x21, [x16, #8]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
-	WORD $0xf940dd78 // ldr x24, [x11, #440]
+	WORD $0xf940dd58 // ldr x24, [x10, #440]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
-	WORD $0xfd40d96b // ldr d11, [x11, #432]
+	WORD $0xfd40d94b // ldr d11, [x10, #432]
 	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
@@ -2052,46 +3485,46 @@ quads4spliteight:
 	WORD $0x4e181ec6 // mov v6.d[1], x22
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
 	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
-	WORD $0xf940e577 // ldr x23, [x11, #456]
+	WORD $0xf940e557 // ldr x23, [x10, #456]
 	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
-	WORD $0xfd40e168 // ldr d8, [x11, #448]
+	WORD $0xfd40e148 // ldr d8, [x10, #448]
 	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4e181ea5 // mov v5.d[1], x21
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
 	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
-	WORD $0xf940ed78 // ldr x24, [x11, #472]
+	WORD $0xf940ed58 // ldr x24, [x10, #472]
 	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
-	WORD $0xfd40e969 // ldr d9, [x11, #464]
+	WORD $0xfd40e949 // ldr d9, [x10, #464]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x8b191631 // add x17, x17, x25, lsl #5
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
-	WORD $0xf940f577 // ldr x23, [x11, #488]
+	WORD $0xf940f557 // ldr x23, [x10, #488]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
-	WORD $0xfd40f16a // ldr d10, [x11, #480]
+	WORD $0xfd40f14a // ldr d10, [x10, #480]
 	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0xf9400635 // ldr x21, [x17, #8]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
-	WORD $0xf940fd78 // ldr x24, [x11, #504]
+	WORD $0xf940fd58 // ldr x24, [x10, #504]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
-	WORD $0xfd40f96b // ldr d11, [x11, #496]
+	WORD $0xfd40f94b // ldr d11, [x10, #496]
 	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x8b191673 // add x19, x19, x25, lsl #5
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x8b19256b // add x11, x11, x25, lsl #9
+	WORD $0x8b19254a // add x10, x10, x25, lsl #9
 	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
-	WORD $0xf9400577 // ldr x23, [x11, #8]
+	WORD $0xf9400557 // ldr x23, [x10, #8]
 	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
-	WORD $0xfd400168 // ldr d8, [x11]
+	WORD $0xfd400148 // ldr d8, [x10]
 	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
@@ -2102,18 +3535,18 @@ quads4spliteight:
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
 	WORD $0xfd400263 // ldr d3, [x19]
 	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
-	WORD $0xfd400969 // ldr d9, [x11, #16]
+	WORD $0xfd400949 // ldr d9, [x10, #16]
 	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
-	WORD $0xf9400d78 // ldr x24, [x11, #24]
+	WORD $0xf9400d58 // ldr x24, [x10, #24]
 	BNE  quads4spliteight
 	WORD $0x910081ce // add x14, x14, #32
 	WORD $0x910081ef // add x15, x15, #32
 	WORD $0x91008210 // add x16, x16, #32
 	WORD $0x91008231 // add x17, x17, #32
 	WORD $0x91008273 // add x19, x19, #32
-	WORD $0x9108016b // add x11, x11, #512
+	WORD $0x9108014a // add x10, x10, #512
 	JMP  quads4four
 
 // func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
@@ -2123,61 +3556,69 @@ TEXT ·depthwiseRunF32w3s1NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by16:
-	WORD $0xf10040ff // cmp x7, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by8
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by16tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by16whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by16whole:
-	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
-	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
-	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
-	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by16side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf1000ddf // cmp x14, #3
+	BNE  by16begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by16begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by16inner
+
+by16begin:
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by16side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by16side
 
 by16row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
-	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
-	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x4cdf2a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], #64
+	WORD $0x4cdf2a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], #64
+	WORD $0x4cdf2a18 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x16], #64
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -2186,7 +3627,7 @@ by16row:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -2199,7 +3640,7 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -2212,7 +3653,7 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -2221,43 +3662,43 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
 	JMP  by16finish
 
 by16side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by16siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
-	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
-	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x4cdf2a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], #64
+	WORD $0x4cdf2a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], #64
+	WORD $0x4cdf2a18 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side0zero
 
 by16side0:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -2266,7 +3707,7 @@ by16side0zero:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -2279,7 +3720,7 @@ by16side0zero:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -2292,7 +3733,7 @@ by16side0zero:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -2301,28 +3742,28 @@ by16side0zero:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by16side5
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side5zero
 
 by16side5:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side5zero:
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16siderow
 
 by16finish:
-	CBZ  R6, by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -2357,162 +3798,412 @@ by16finish:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
-	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
-	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c842a20 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c842a24 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x17], x4
+	WORD $0x4c842a28 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x17], x4
+	WORD $0x4c842a2c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x17], x4
+
+by16next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by16tile
-	WORD $0x91004129 // add x9, x9, #16
+	JMP  by16end
+
+by16inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd342fdad // lsr x13, x13, #2
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+
+by16innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c4029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c402a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17]
+	WORD $0xcb130231 // sub x17, x17, x19
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c402a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20]
+	WORD $0xcb150294 // sub x20, x20, x21
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	CBZ  R5, by16innerstore
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16innerstore:
+	WORD $0x4c8429c0 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c8429c4 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14], x4
+	WORD $0x4c8429c8 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x4
+	WORD $0x4c8429cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by16innertile
+	JMP  by16next
+
+by16end:
+	WORD $0x910040e7 // add x7, x7, #16
 	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x91010063 // add x3, x3, #64
-	WORD $0xd10040e7 // sub x7, x7, #16
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side5
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side5zero
 
 by8side5:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side5zero:
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -2531,136 +4222,138 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side5
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side5zero
 
 by4side5:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side5zero:
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -2671,150 +4364,152 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side5
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side5zero
 
 by1side5:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side5zero:
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -2825,22 +4520,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -2853,67 +4548,75 @@ TEXT ·depthwiseRunF32w3s2NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by16:
-	WORD $0xf10040ff // cmp x7, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by8
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by16tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by16whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by16whole:
-	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
-	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
-	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
-	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by16side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf1000ddf // cmp x14, #3
+	BNE  by16begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by16begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by16inner
+
+by16begin:
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by16side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by16side
 
 by16row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
-	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
-	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x4cdf2a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], #64
+	WORD $0x4cdf2a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], #64
+	WORD $0x4cdf2a18 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x16], #64
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -2922,12 +4625,12 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -2936,12 +4639,12 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -2950,53 +4653,53 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
 	JMP  by16finish
 
 by16side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by16siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
-	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
-	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x4cdf2a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], #64
+	WORD $0x4cdf2a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], #64
+	WORD $0x4cdf2a18 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side0zero
 
 by16side0:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -3005,12 +4708,12 @@ by16side0zero:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -3019,12 +4722,12 @@ by16side0zero:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -3033,33 +4736,33 @@ by16side0zero:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by16side8
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side8zero
 
 by16side8:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side8zero:
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16siderow
 
 by16finish:
-	CBZ  R6, by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -3094,169 +4797,425 @@ by16finish:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
-	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
-	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c842a20 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c842a24 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x17], x4
+	WORD $0x4c842a28 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x17], x4
+	WORD $0x4c842a2c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x17], x4
+
+by16next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by16tile
-	WORD $0x91004129 // add x9, x9, #16
+	JMP  by16end
+
+by16inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd343fdad // lsr x13, x13, #3
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+
+by16innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c4029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c402a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c402a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	CBZ  R5, by16innerstore
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16innerstore:
+	WORD $0x4c8429c0 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c8429c4 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14], x4
+	WORD $0x4c8429c8 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x4
+	WORD $0x4c8429cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by16innertile
+	JMP  by16next
+
+by16end:
+	WORD $0x910040e7 // add x7, x7, #16
 	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x91010063 // add x3, x3, #64
-	WORD $0xd10040e7 // sub x7, x7, #16
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side8
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side8zero
 
 by8side8:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side8zero:
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -3275,143 +5234,145 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side8
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side8zero
 
 by4side8:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side8zero:
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -3422,163 +5383,165 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side8
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side8zero
 
 by1side8:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side8zero:
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -3589,22 +5552,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:

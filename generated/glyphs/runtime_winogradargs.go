@@ -20,6 +20,9 @@ import "unsafe"
 //
 //     acc = fma32(from[c], w[p*wStep+16*c+lane], acc)
 //
+//     Those of a table with positions do so that many times, each from another position on:
+//     that many bytes from the last one's from, to and w. 0 counts as 1.
+//
 //   - output transforms the vectors at from+position*fromStep, adds those at w, and
 //     writes n of their channels to to+ind[pixel], after act.
 //
@@ -40,6 +43,8 @@ type winogradArgs struct {
 	add      int
 	act      int
 	inOrder  int // how NEON's products load, see inOrder
+
+	positions, fromPosition, toPosition, wPosition int
 }
 
 // expandPanel makes an expanded panel of one as it is in the file. tmp is
@@ -51,7 +56,7 @@ const winogradTmpLen = 8 * 8 * panelWidth
 
 // winogradFactors are the numbers in the transforms: four at a time, as NEON loads
 // them.
-var winogradFactors = [56]float32{
+var winogradFactors = [72]float32{
 	// input, m = 6
 	5.25, -4.25, 0.25, -1.25, 4, 0.5, -2.5, 2,
 	// input, m = 4
@@ -67,6 +72,8 @@ var winogradFactors = [56]float32{
 	winogradScaleB, winogradScaleB * winogradB, winogradScaleB * winogradB2, winogradScaleB * winogradB2 * winogradB, 0, 0, 0,
 	// output, m = 2
 	0.5, 0, 0, 0,
+	// and where products begin
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 }
 
 // The points of m = 4 are 0, A, -A, B, -B and infinity. Among pairs whose products

@@ -152,7 +152,8 @@ func testConvKernels(t *testing.T, tab *kernelTable, half bool) {
 	}
 }
 
-// TestConvTiles compares kernels that compute several tiles with as many calls.
+// TestConvTiles compares kernels that compute several tiles with as many calls of the
+// portable one.
 func TestConvTiles(t *testing.T) {
 	for _, tab := range assemblyTables() {
 		for _, half := range []bool{false, true} {
@@ -162,30 +163,34 @@ func TestConvTiles(t *testing.T) {
 						continue
 					}
 					r := rand.New(rand.NewSource(int64(np)))
-					const tiles, taps, k = 3, 2, 13
-					for _, last := range []int{1, 4, 7, 12, 16} {
-						a, _ := convOperands(t, r, tiles*mr, np, taps, k, last, 0, half)
-						table := make([]uint32, taps*mr)
+					for i, c := range []struct{ tiles, taps, k, last int }{
+						{3, 2, 13, 1}, {3, 2, 13, 4}, {3, 2, 13, 7}, {3, 2, 13, 12}, {3, 2, 13, 16},
+						// One tap of eights: there are loops for several tiles of such.
+						{1, 1, 8, 16}, {2, 1, 8, 8}, {3, 1, 8, 4}, {4, 1, 16, 8}, {5, 1, 24, 8}, {5, 1, 16, 3}, {4, 1, 32, 7},
+						{3, 1, 16, 16}, {2, 1, 24, 16}, {3, 1, 40, 16}, {6, 1, 32, 4}, {3, 1, 8, 12}, {2, 1, 12, 8},
+					} {
+						a, _ := convOperands(t, r, c.tiles*mr, np, c.taps, c.k, c.last, 0, half)
+						table := make([]uint32, c.taps*mr)
 						for i := range table {
-							table[i] = uint32(4 * (i*k + r.Intn(4)))
+							table[i] = uint32(4 * (i*c.k + r.Intn(4)))
 						}
-						a.base = unsafe.Pointer(&guardedValues(t, r, taps*mr*k+4+5*(tiles-1))[0])
+						a.base = unsafe.Pointer(&guardedValues(t, r, c.taps*mr*c.k+4+5*(c.tiles-1))[0])
 						a.ind = unsafe.Pointer(&table[0])
-						a.tileIn = 20
+						a.tileIn, a.act, a.inOrder = 20, i%2, i/2%2
 						one := *a
-						want := make([]float32, a.outStep/4*tiles*mr)
+						want := make([]float32, a.outStep/4*c.tiles*mr)
 						fillPattern(want)
 						got := append([]float32(nil), want...)
-						a.out, a.tiles = unsafe.Pointer(&got[0]), tiles
+						a.out, a.tiles = unsafe.Pointer(&got[0]), c.tiles
 						kernels[mr](a)
-						for i := range tiles {
+						for i := range c.tiles {
 							b := one
 							b.base, b.out = unsafe.Add(one.base, i*a.tileIn), unsafe.Pointer(&want[i*mr*a.outStep/4])
-							kernels[mr](&b)
+							convPortable(&b, mr, np, half)
 						}
 						for i := range want {
 							if !same(got[i], want[i]) && !(isPattern(got[i]) && isPattern(want[i])) {
-								t.Fatalf("half %v, mr %d, np %d, last %d: float %d is %g, want %g", half, mr, np, last, i, got[i], want[i])
+								t.Fatalf("half %v, mr %d, np %d, %v: float %d is %g, want %g", half, mr, np, c, i, got[i], want[i])
 							}
 						}
 					}

@@ -20,6 +20,7 @@ tap:
 	WORD $0x8b0100c6 // add x6, x6, x1
 	WORD $0xd343fc47 // lsr x7, x2, #3
 	CBZ  R7, four
+	TBNZ $0, R7, odd
 
 eight:
 	WORD $0xacc158d7 // ldp q23, q22, [x6], #32
@@ -63,8 +64,51 @@ eight:
 	WORD $0x4fb61b3d // fmla v29.4s, v25.4s, v22.s[3]
 	WORD $0x4fb61b5e // fmla v30.4s, v26.4s, v22.s[3]
 	WORD $0x4fb61b7f // fmla v31.4s, v27.4s, v22.s[3]
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, eight
+
+odd:
+	WORD $0xacc158d7 // ldp q23, q22, [x6], #32
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
+	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
+	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
+	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4fb7131c // fmla v28.4s, v24.4s, v23.s[1]
+	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
+	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
+	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4f971b1c // fmla v28.4s, v24.4s, v23.s[2]
+	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
+	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
+	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4fb71b1c // fmla v28.4s, v24.4s, v23.s[3]
+	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
+	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
+	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4f96131c // fmla v28.4s, v24.4s, v22.s[0]
+	WORD $0x4f96133d // fmla v29.4s, v25.4s, v22.s[0]
+	WORD $0x4f96135e // fmla v30.4s, v26.4s, v22.s[0]
+	WORD $0x4f96137f // fmla v31.4s, v27.4s, v22.s[0]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4fb6131c // fmla v28.4s, v24.4s, v22.s[1]
+	WORD $0x4fb6133d // fmla v29.4s, v25.4s, v22.s[1]
+	WORD $0x4fb6135e // fmla v30.4s, v26.4s, v22.s[1]
+	WORD $0x4fb6137f // fmla v31.4s, v27.4s, v22.s[1]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4f961b1c // fmla v28.4s, v24.4s, v22.s[2]
+	WORD $0x4f961b3d // fmla v29.4s, v25.4s, v22.s[2]
+	WORD $0x4f961b5e // fmla v30.4s, v26.4s, v22.s[2]
+	WORD $0x4f961b7f // fmla v31.4s, v27.4s, v22.s[2]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4fb61b1c // fmla v28.4s, v24.4s, v22.s[3]
+	WORD $0x4fb61b3d // fmla v29.4s, v25.4s, v22.s[3]
+	WORD $0x4fb61b5e // fmla v30.4s, v26.4s, v22.s[3]
+	WORD $0x4fb61b7f // fmla v31.4s, v27.4s, v22.s[3]
+	WORD $0xf10008e7 // subs x7, x7, #2
+	BGT  eight
 
 four:
 	WORD $0x92400847 // and x7, x2, #0x7
@@ -109,14 +153,14 @@ next:
 	CBNZ R5, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb97 // fcmlt v23.4s, v28.4s, #0.0
-	WORD $0x4e771f9c // bic v28.16b, v28.16b, v23.16b
-	WORD $0x4ea0ebb7 // fcmlt v23.4s, v29.4s, #0.0
-	WORD $0x4e771fbd // bic v29.16b, v29.16b, v23.16b
-	WORD $0x4ea0ebd7 // fcmlt v23.4s, v30.4s, #0.0
-	WORD $0x4e771fde // bic v30.16b, v30.16b, v23.16b
-	WORD $0x4ea0ebf7 // fcmlt v23.4s, v31.4s, #0.0
-	WORD $0x4e771fff // bic v31.16b, v31.16b, v23.16b
+	WORD $0x4ea0eb98 // fcmlt v24.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb9 // fcmlt v25.4s, v29.4s, #0.0
+	WORD $0x4ea0ebda // fcmlt v26.4s, v30.4s, #0.0
+	WORD $0x4ea0ebfb // fcmlt v27.4s, v31.4s, #0.0
+	WORD $0x4e781f9c // bic v28.16b, v28.16b, v24.16b
+	WORD $0x4e791fbd // bic v29.16b, v29.16b, v25.16b
+	WORD $0x4e7a1fde // bic v30.16b, v30.16b, v26.16b
+	WORD $0x4e7b1fff // bic v31.16b, v31.16b, v27.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -172,6 +216,7 @@ tap:
 	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0xd343fc48 // lsr x8, x2, #3
 	CBZ  R8, four
+	TBNZ $0, R8, odd
 
 eight:
 	WORD $0xacc148f3 // ldp q19, q18, [x7], #32
@@ -255,8 +300,91 @@ eight:
 	WORD $0x4fb21abd // fmla v29.4s, v21.4s, v18.s[3]
 	WORD $0x4fb21ade // fmla v30.4s, v22.4s, v18.s[3]
 	WORD $0x4fb21aff // fmla v31.4s, v23.4s, v18.s[3]
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, eight
+
+odd:
+	WORD $0xacc148f3 // ldp q19, q18, [x7], #32
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4fb31298 // fmla v24.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4f931a98 // fmla v24.4s, v20.4s, v19.s[2]
+	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
+	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4fb31a98 // fmla v24.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f92129c // fmla v28.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212bd // fmla v29.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212de // fmla v30.4s, v22.4s, v18.s[0]
+	WORD $0x4f9212ff // fmla v31.4s, v23.4s, v18.s[0]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb2129c // fmla v28.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212bd // fmla v29.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212de // fmla v30.4s, v22.4s, v18.s[1]
+	WORD $0x4fb212ff // fmla v31.4s, v23.4s, v18.s[1]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f921a9c // fmla v28.4s, v20.4s, v18.s[2]
+	WORD $0x4f921abd // fmla v29.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ade // fmla v30.4s, v22.4s, v18.s[2]
+	WORD $0x4f921aff // fmla v31.4s, v23.4s, v18.s[2]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb21a9c // fmla v28.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21abd // fmla v29.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21ade // fmla v30.4s, v22.4s, v18.s[3]
+	WORD $0x4fb21aff // fmla v31.4s, v23.4s, v18.s[3]
+	WORD $0xf1000908 // subs x8, x8, #2
+	BGT  eight
 
 four:
 	WORD $0x92400848 // and x8, x2, #0x7
@@ -326,22 +454,22 @@ next:
 	CBNZ R6, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
-	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
-	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
-	WORD $0x4e731f39 // bic v25.16b, v25.16b, v19.16b
-	WORD $0x4ea0eb53 // fcmlt v19.4s, v26.4s, #0.0
-	WORD $0x4e731f5a // bic v26.16b, v26.16b, v19.16b
-	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
-	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
-	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
-	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
-	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
-	WORD $0x4e731fbd // bic v29.16b, v29.16b, v19.16b
-	WORD $0x4ea0ebd3 // fcmlt v19.4s, v30.4s, #0.0
-	WORD $0x4e731fde // bic v30.16b, v30.16b, v19.16b
-	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
-	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
+	WORD $0x4ea0eb14 // fcmlt v20.4s, v24.4s, #0.0
+	WORD $0x4ea0eb35 // fcmlt v21.4s, v25.4s, #0.0
+	WORD $0x4ea0eb56 // fcmlt v22.4s, v26.4s, #0.0
+	WORD $0x4ea0eb77 // fcmlt v23.4s, v27.4s, #0.0
+	WORD $0x4e741f18 // bic v24.16b, v24.16b, v20.16b
+	WORD $0x4e751f39 // bic v25.16b, v25.16b, v21.16b
+	WORD $0x4e761f5a // bic v26.16b, v26.16b, v22.16b
+	WORD $0x4e771f7b // bic v27.16b, v27.16b, v23.16b
+	WORD $0x4ea0eb94 // fcmlt v20.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb5 // fcmlt v21.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd6 // fcmlt v22.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf7 // fcmlt v23.4s, v31.4s, #0.0
+	WORD $0x4e741f9c // bic v28.16b, v28.16b, v20.16b
+	WORD $0x4e751fbd // bic v29.16b, v29.16b, v21.16b
+	WORD $0x4e761fde // bic v30.16b, v30.16b, v22.16b
+	WORD $0x4e771fff // bic v31.16b, v31.16b, v23.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -403,6 +531,7 @@ tap:
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0xd343fc49 // lsr x9, x2, #3
 	CBZ  R9, four
+	TBNZ $0, R9, odd
 
 eight:
 	WORD $0xacc1390f // ldp q15, q14, [x8], #32
@@ -526,8 +655,131 @@ eight:
 	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+
+odd:
+	WORD $0xacc1390f // ldp q15, q14, [x8], #32
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8e1214 // fmla v20.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8e121c // fmla v28.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4fae1214 // fmla v20.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
+	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
+	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4fae121c // fmla v28.4s, v16.4s, v14.s[1]
+	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8e1a14 // fmla v20.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8e1a1c // fmla v28.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4fae1a14 // fmla v20.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4fae1a1c // fmla v28.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
+	WORD $0xf1000929 // subs x9, x9, #2
+	BGT  eight
 
 four:
 	WORD $0x92400849 // and x9, x2, #0x7
@@ -622,30 +874,30 @@ next:
 	CBNZ R7, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
-	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
-	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
-	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
-	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
-	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
-	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
-	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
-	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
-	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
-	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
-	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
-	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
-	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
-	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
-	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
-	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
-	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
-	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
-	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
-	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
-	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
-	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
-	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
+	WORD $0x4ea0ea90 // fcmlt v16.4s, v20.4s, #0.0
+	WORD $0x4ea0eab1 // fcmlt v17.4s, v21.4s, #0.0
+	WORD $0x4ea0ead2 // fcmlt v18.4s, v22.4s, #0.0
+	WORD $0x4ea0eaf3 // fcmlt v19.4s, v23.4s, #0.0
+	WORD $0x4e701e94 // bic v20.16b, v20.16b, v16.16b
+	WORD $0x4e711eb5 // bic v21.16b, v21.16b, v17.16b
+	WORD $0x4e721ed6 // bic v22.16b, v22.16b, v18.16b
+	WORD $0x4e731ef7 // bic v23.16b, v23.16b, v19.16b
+	WORD $0x4ea0eb10 // fcmlt v16.4s, v24.4s, #0.0
+	WORD $0x4ea0eb31 // fcmlt v17.4s, v25.4s, #0.0
+	WORD $0x4ea0eb52 // fcmlt v18.4s, v26.4s, #0.0
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e701f18 // bic v24.16b, v24.16b, v16.16b
+	WORD $0x4e711f39 // bic v25.16b, v25.16b, v17.16b
+	WORD $0x4e721f5a // bic v26.16b, v26.16b, v18.16b
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0eb90 // fcmlt v16.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb1 // fcmlt v17.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd2 // fcmlt v18.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e701f9c // bic v28.16b, v28.16b, v16.16b
+	WORD $0x4e711fbd // bic v29.16b, v29.16b, v17.16b
+	WORD $0x4e721fde // bic v30.16b, v30.16b, v18.16b
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -713,6 +965,7 @@ tap:
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xd343fc4a // lsr x10, x2, #3
 	CBZ  R10, four
+	TBNZ $0, R10, odd
 
 eight:
 	WORD $0xacc1292b // ldp q11, q10, [x9], #32
@@ -876,8 +1129,171 @@ eight:
 	WORD $0x4faa19bd // fmla v29.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19de // fmla v30.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19ff // fmla v31.4s, v15.4s, v10.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+
+odd:
+	WORD $0xacc1292b // ldp q11, q10, [x9], #32
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4fab1190 // fmla v16.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1194 // fmla v20.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4f8b1990 // fmla v16.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1994 // fmla v20.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4fab1990 // fmla v16.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1994 // fmla v20.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8a119c // fmla v28.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11bd // fmla v29.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11de // fmla v30.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11ff // fmla v31.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4faa119c // fmla v28.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11bd // fmla v29.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11de // fmla v30.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11ff // fmla v31.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8a199c // fmla v28.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19bd // fmla v29.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19de // fmla v30.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19ff // fmla v31.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4faa199c // fmla v28.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19bd // fmla v29.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19de // fmla v30.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19ff // fmla v31.4s, v15.4s, v10.s[3]
+	WORD $0xf100094a // subs x10, x10, #2
+	BGT  eight
 
 four:
 	WORD $0x9240084a // and x10, x2, #0x7
@@ -997,38 +1413,38 @@ next:
 	CBNZ R8, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
-	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
-	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
-	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
-	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
-	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
-	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
-	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
-	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
-	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
-	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2d // fcmlt v13.4s, v17.4s, #0.0
+	WORD $0x4ea0ea4e // fcmlt v14.4s, v18.4s, #0.0
+	WORD $0x4ea0ea6f // fcmlt v15.4s, v19.4s, #0.0
+	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
+	WORD $0x4e6d1e31 // bic v17.16b, v17.16b, v13.16b
+	WORD $0x4e6e1e52 // bic v18.16b, v18.16b, v14.16b
+	WORD $0x4e6f1e73 // bic v19.16b, v19.16b, v15.16b
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4ea0eaad // fcmlt v13.4s, v21.4s, #0.0
+	WORD $0x4ea0eace // fcmlt v14.4s, v22.4s, #0.0
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
+	WORD $0x4e6d1eb5 // bic v21.16b, v21.16b, v13.16b
+	WORD $0x4e6e1ed6 // bic v22.16b, v22.16b, v14.16b
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
+	WORD $0x4ea0eb0c // fcmlt v12.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2d // fcmlt v13.4s, v25.4s, #0.0
+	WORD $0x4ea0eb4e // fcmlt v14.4s, v26.4s, #0.0
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6c1f18 // bic v24.16b, v24.16b, v12.16b
+	WORD $0x4e6d1f39 // bic v25.16b, v25.16b, v13.16b
+	WORD $0x4e6e1f5a // bic v26.16b, v26.16b, v14.16b
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0eb8c // fcmlt v12.4s, v28.4s, #0.0
+	WORD $0x4ea0ebad // fcmlt v13.4s, v29.4s, #0.0
+	WORD $0x4ea0ebce // fcmlt v14.4s, v30.4s, #0.0
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6c1f9c // bic v28.16b, v28.16b, v12.16b
+	WORD $0x4e6d1fbd // bic v29.16b, v29.16b, v13.16b
+	WORD $0x4e6e1fde // bic v30.16b, v30.16b, v14.16b
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -1096,6 +1512,7 @@ tap:
 	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0xd343fc48 // lsr x8, x2, #3
 	CBZ  R8, four
+	TBNZ $0, R8, odd
 
 eight:
 	WORD $0xacc144d3 // ldp q19, q17, [x6], #32
@@ -1172,8 +1589,84 @@ eight:
 	WORD $0x4fb01ada // fmla v26.4s, v22.4s, v16.s[3]
 	WORD $0x4fb11aff // fmla v31.4s, v23.4s, v17.s[3]
 	WORD $0x4fb01afb // fmla v27.4s, v23.4s, v16.s[3]
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, eight
+
+odd:
+	WORD $0xacc144d3 // ldp q19, q17, [x6], #32
+	WORD $0xacc140f2 // ldp q18, q16, [x7], #32
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4f91129c // fmla v28.4s, v20.4s, v17.s[0]
+	WORD $0x4f901298 // fmla v24.4s, v20.4s, v16.s[0]
+	WORD $0x4f9112bd // fmla v29.4s, v21.4s, v17.s[0]
+	WORD $0x4f9012b9 // fmla v25.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112de // fmla v30.4s, v22.4s, v17.s[0]
+	WORD $0x4f9012da // fmla v26.4s, v22.4s, v16.s[0]
+	WORD $0x4f9112ff // fmla v31.4s, v23.4s, v17.s[0]
+	WORD $0x4f9012fb // fmla v27.4s, v23.4s, v16.s[0]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4fb1129c // fmla v28.4s, v20.4s, v17.s[1]
+	WORD $0x4fb01298 // fmla v24.4s, v20.4s, v16.s[1]
+	WORD $0x4fb112bd // fmla v29.4s, v21.4s, v17.s[1]
+	WORD $0x4fb012b9 // fmla v25.4s, v21.4s, v16.s[1]
+	WORD $0x4fb112de // fmla v30.4s, v22.4s, v17.s[1]
+	WORD $0x4fb012da // fmla v26.4s, v22.4s, v16.s[1]
+	WORD $0x4fb112ff // fmla v31.4s, v23.4s, v17.s[1]
+	WORD $0x4fb012fb // fmla v27.4s, v23.4s, v16.s[1]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4f911a9c // fmla v28.4s, v20.4s, v17.s[2]
+	WORD $0x4f901a98 // fmla v24.4s, v20.4s, v16.s[2]
+	WORD $0x4f911abd // fmla v29.4s, v21.4s, v17.s[2]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f911ade // fmla v30.4s, v22.4s, v17.s[2]
+	WORD $0x4f901ada // fmla v26.4s, v22.4s, v16.s[2]
+	WORD $0x4f911aff // fmla v31.4s, v23.4s, v17.s[2]
+	WORD $0x4f901afb // fmla v27.4s, v23.4s, v16.s[2]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4fb11a9c // fmla v28.4s, v20.4s, v17.s[3]
+	WORD $0x4fb01a98 // fmla v24.4s, v20.4s, v16.s[3]
+	WORD $0x4fb11abd // fmla v29.4s, v21.4s, v17.s[3]
+	WORD $0x4fb01ab9 // fmla v25.4s, v21.4s, v16.s[3]
+	WORD $0x4fb11ade // fmla v30.4s, v22.4s, v17.s[3]
+	WORD $0x4fb01ada // fmla v26.4s, v22.4s, v16.s[3]
+	WORD $0x4fb11aff // fmla v31.4s, v23.4s, v17.s[3]
+	WORD $0x4fb01afb // fmla v27.4s, v23.4s, v16.s[3]
+	WORD $0xf1000908 // subs x8, x8, #2
+	BGT  eight
 
 four:
 	WORD $0x92400848 // and x8, x2, #0x7
@@ -1240,22 +1733,22 @@ next:
 	CBNZ R5, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
-	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
-	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
-	WORD $0x4e731fbd // bic v29.16b, v29.16b, v19.16b
-	WORD $0x4ea0ebd3 // fcmlt v19.4s, v30.4s, #0.0
-	WORD $0x4e731fde // bic v30.16b, v30.16b, v19.16b
-	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
-	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
-	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
-	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
-	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
-	WORD $0x4e731f39 // bic v25.16b, v25.16b, v19.16b
-	WORD $0x4ea0eb53 // fcmlt v19.4s, v26.4s, #0.0
-	WORD $0x4e731f5a // bic v26.16b, v26.16b, v19.16b
-	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
-	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0eb94 // fcmlt v20.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb5 // fcmlt v21.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd6 // fcmlt v22.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf7 // fcmlt v23.4s, v31.4s, #0.0
+	WORD $0x4e741f9c // bic v28.16b, v28.16b, v20.16b
+	WORD $0x4e751fbd // bic v29.16b, v29.16b, v21.16b
+	WORD $0x4e761fde // bic v30.16b, v30.16b, v22.16b
+	WORD $0x4e771fff // bic v31.16b, v31.16b, v23.16b
+	WORD $0x4ea0eb14 // fcmlt v20.4s, v24.4s, #0.0
+	WORD $0x4ea0eb35 // fcmlt v21.4s, v25.4s, #0.0
+	WORD $0x4ea0eb56 // fcmlt v22.4s, v26.4s, #0.0
+	WORD $0x4ea0eb77 // fcmlt v23.4s, v27.4s, #0.0
+	WORD $0x4e741f18 // bic v24.16b, v24.16b, v20.16b
+	WORD $0x4e751f39 // bic v25.16b, v25.16b, v21.16b
+	WORD $0x4e761f5a // bic v26.16b, v26.16b, v22.16b
+	WORD $0x4e771f7b // bic v27.16b, v27.16b, v23.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -1339,6 +1832,7 @@ tap:
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0xd343fc49 // lsr x9, x2, #3
 	CBZ  R9, four
+	TBNZ $0, R9, odd
 
 eight:
 	WORD $0xacc124eb // ldp q11, q9, [x7], #32
@@ -1487,8 +1981,156 @@ eight:
 	WORD $0x4fa819d6 // fmla v22.4s, v14.4s, v8.s[3]
 	WORD $0x4fa919ff // fmla v31.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f7 // fmla v23.4s, v15.4s, v8.s[3]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+
+odd:
+	WORD $0xacc124eb // ldp q11, q9, [x7], #32
+	WORD $0xacc1210a // ldp q10, q8, [x8], #32
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4f891198 // fmla v24.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8911b9 // fmla v25.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911da // fmla v26.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8911fb // fmla v27.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f89119c // fmla v28.4s, v12.4s, v9.s[0]
+	WORD $0x4f881194 // fmla v20.4s, v12.4s, v8.s[0]
+	WORD $0x4f8911bd // fmla v29.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b5 // fmla v21.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911de // fmla v30.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d6 // fmla v22.4s, v14.4s, v8.s[0]
+	WORD $0x4f8911ff // fmla v31.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f7 // fmla v23.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4fa91198 // fmla v24.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fa911b9 // fmla v25.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911da // fmla v26.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fa911fb // fmla v27.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fa9119c // fmla v28.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81194 // fmla v20.4s, v12.4s, v8.s[1]
+	WORD $0x4fa911bd // fmla v29.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b5 // fmla v21.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911de // fmla v30.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d6 // fmla v22.4s, v14.4s, v8.s[1]
+	WORD $0x4fa911ff // fmla v31.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f7 // fmla v23.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4f891998 // fmla v24.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8919b9 // fmla v25.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919da // fmla v26.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8919fb // fmla v27.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f89199c // fmla v28.4s, v12.4s, v9.s[2]
+	WORD $0x4f881994 // fmla v20.4s, v12.4s, v8.s[2]
+	WORD $0x4f8919bd // fmla v29.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b5 // fmla v21.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919de // fmla v30.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d6 // fmla v22.4s, v14.4s, v8.s[2]
+	WORD $0x4f8919ff // fmla v31.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f7 // fmla v23.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
+	WORD $0x4fa91998 // fmla v24.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fa919b9 // fmla v25.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919da // fmla v26.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fa919fb // fmla v27.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fa9199c // fmla v28.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81994 // fmla v20.4s, v12.4s, v8.s[3]
+	WORD $0x4fa919bd // fmla v29.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b5 // fmla v21.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919de // fmla v30.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d6 // fmla v22.4s, v14.4s, v8.s[3]
+	WORD $0x4fa919ff // fmla v31.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f7 // fmla v23.4s, v15.4s, v8.s[3]
+	WORD $0xf1000929 // subs x9, x9, #2
+	BGT  eight
 
 four:
 	WORD $0x92400849 // and x9, x2, #0x7
@@ -1600,38 +2242,38 @@ next:
 	CBNZ R6, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
-	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
-	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
-	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
-	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
-	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
-	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
-	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
-	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
-	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
-	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4ea0eb0c // fcmlt v12.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2d // fcmlt v13.4s, v25.4s, #0.0
+	WORD $0x4ea0eb4e // fcmlt v14.4s, v26.4s, #0.0
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6c1f18 // bic v24.16b, v24.16b, v12.16b
+	WORD $0x4e6d1f39 // bic v25.16b, v25.16b, v13.16b
+	WORD $0x4e6e1f5a // bic v26.16b, v26.16b, v14.16b
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0eb8c // fcmlt v12.4s, v28.4s, #0.0
+	WORD $0x4ea0ebad // fcmlt v13.4s, v29.4s, #0.0
+	WORD $0x4ea0ebce // fcmlt v14.4s, v30.4s, #0.0
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6c1f9c // bic v28.16b, v28.16b, v12.16b
+	WORD $0x4e6d1fbd // bic v29.16b, v29.16b, v13.16b
+	WORD $0x4e6e1fde // bic v30.16b, v30.16b, v14.16b
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
+	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2d // fcmlt v13.4s, v17.4s, #0.0
+	WORD $0x4ea0ea4e // fcmlt v14.4s, v18.4s, #0.0
+	WORD $0x4ea0ea6f // fcmlt v15.4s, v19.4s, #0.0
+	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
+	WORD $0x4e6d1e31 // bic v17.16b, v17.16b, v13.16b
+	WORD $0x4e6e1e52 // bic v18.16b, v18.16b, v14.16b
+	WORD $0x4e6f1e73 // bic v19.16b, v19.16b, v15.16b
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4ea0eaad // fcmlt v13.4s, v21.4s, #0.0
+	WORD $0x4ea0eace // fcmlt v14.4s, v22.4s, #0.0
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
+	WORD $0x4e6d1eb5 // bic v21.16b, v21.16b, v13.16b
+	WORD $0x4e6e1ed6 // bic v22.16b, v22.16b, v14.16b
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -1726,6 +2368,7 @@ tap:
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xd343fc4a // lsr x10, x2, #3
 	CBZ  R10, four
+	TBNZ $0, R10, odd
 
 eight:
 	WORD $0xacc10503 // ldp q3, q1, [x8], #32
@@ -1946,8 +2589,228 @@ eight:
 	WORD $0x4fa018d2 // fmla v18.4s, v6.4s, v0.s[3]
 	WORD $0x4fa118ff // fmla v31.4s, v7.4s, v1.s[3]
 	WORD $0x4fa018f3 // fmla v19.4s, v7.4s, v0.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+
+odd:
+	WORD $0xacc10503 // ldp q3, q1, [x8], #32
+	WORD $0xacc10122 // ldp q2, q0, [x9], #32
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
+	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210a9 // fmla v9.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310d6 // fmla v22.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210ad // fmla v13.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4fa31094 // fmla v20.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21088 // fmla v8.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b5 // fmla v21.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210a9 // fmla v9.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310d6 // fmla v22.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa2108c // fmla v12.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210ad // fmla v13.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4f831894 // fmla v20.4s, v4.4s, v3.s[2]
+	WORD $0x4f821888 // fmla v8.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b5 // fmla v21.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218a9 // fmla v9.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318d6 // fmla v22.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f82188c // fmla v12.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218ad // fmla v13.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4fa31894 // fmla v20.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21888 // fmla v8.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b5 // fmla v21.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218a9 // fmla v9.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318d6 // fmla v22.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa2188c // fmla v12.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218ad // fmla v13.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4f811094 // fmla v20.4s, v4.4s, v1.s[0]
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110b5 // fmla v21.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010a9 // fmla v9.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110d6 // fmla v22.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ca // fmla v10.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110f7 // fmla v23.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010eb // fmla v11.4s, v7.4s, v0.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f811098 // fmla v24.4s, v4.4s, v1.s[0]
+	WORD $0x4f80108c // fmla v12.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110b9 // fmla v25.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010ad // fmla v13.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110da // fmla v26.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ce // fmla v14.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110fb // fmla v27.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010ef // fmla v15.4s, v7.4s, v0.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f81109c // fmla v28.4s, v4.4s, v1.s[0]
+	WORD $0x4f801090 // fmla v16.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110bd // fmla v29.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010b1 // fmla v17.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110de // fmla v30.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010d2 // fmla v18.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110ff // fmla v31.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010f3 // fmla v19.4s, v7.4s, v0.s[0]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4fa11094 // fmla v20.4s, v4.4s, v1.s[1]
+	WORD $0x4fa01088 // fmla v8.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110b5 // fmla v21.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010a9 // fmla v9.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110d6 // fmla v22.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ca // fmla v10.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110f7 // fmla v23.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010eb // fmla v11.4s, v7.4s, v0.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa11098 // fmla v24.4s, v4.4s, v1.s[1]
+	WORD $0x4fa0108c // fmla v12.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110b9 // fmla v25.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010ad // fmla v13.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110da // fmla v26.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ce // fmla v14.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110fb // fmla v27.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010ef // fmla v15.4s, v7.4s, v0.s[1]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa1109c // fmla v28.4s, v4.4s, v1.s[1]
+	WORD $0x4fa01090 // fmla v16.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110bd // fmla v29.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010b1 // fmla v17.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110de // fmla v30.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010d2 // fmla v18.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110ff // fmla v31.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010f3 // fmla v19.4s, v7.4s, v0.s[1]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4f811894 // fmla v20.4s, v4.4s, v1.s[2]
+	WORD $0x4f801888 // fmla v8.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118b5 // fmla v21.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118d6 // fmla v22.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ca // fmla v10.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118f7 // fmla v23.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018eb // fmla v11.4s, v7.4s, v0.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f811898 // fmla v24.4s, v4.4s, v1.s[2]
+	WORD $0x4f80188c // fmla v12.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118b9 // fmla v25.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018ad // fmla v13.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118da // fmla v26.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ce // fmla v14.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118fb // fmla v27.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018ef // fmla v15.4s, v7.4s, v0.s[2]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f81189c // fmla v28.4s, v4.4s, v1.s[2]
+	WORD $0x4f801890 // fmla v16.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118bd // fmla v29.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018b1 // fmla v17.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118de // fmla v30.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018d2 // fmla v18.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118ff // fmla v31.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018f3 // fmla v19.4s, v7.4s, v0.s[2]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4fa11894 // fmla v20.4s, v4.4s, v1.s[3]
+	WORD $0x4fa01888 // fmla v8.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118b5 // fmla v21.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018a9 // fmla v9.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118d6 // fmla v22.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ca // fmla v10.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118f7 // fmla v23.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018eb // fmla v11.4s, v7.4s, v0.s[3]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa11898 // fmla v24.4s, v4.4s, v1.s[3]
+	WORD $0x4fa0188c // fmla v12.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118b9 // fmla v25.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018ad // fmla v13.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118da // fmla v26.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ce // fmla v14.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118fb // fmla v27.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018ef // fmla v15.4s, v7.4s, v0.s[3]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa1189c // fmla v28.4s, v4.4s, v1.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118bd // fmla v29.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018b1 // fmla v17.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118de // fmla v30.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018d2 // fmla v18.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118ff // fmla v31.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018f3 // fmla v19.4s, v7.4s, v0.s[3]
+	WORD $0xf100094a // subs x10, x10, #2
+	BGT  eight
 
 four:
 	WORD $0x9240084a // and x10, x2, #0x7
@@ -2104,54 +2967,54 @@ next:
 	CBNZ R7, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
-	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
-	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
-	WORD $0x4e631eb5 // bic v21.16b, v21.16b, v3.16b
-	WORD $0x4ea0eac3 // fcmlt v3.4s, v22.4s, #0.0
-	WORD $0x4e631ed6 // bic v22.16b, v22.16b, v3.16b
-	WORD $0x4ea0eae3 // fcmlt v3.4s, v23.4s, #0.0
-	WORD $0x4e631ef7 // bic v23.16b, v23.16b, v3.16b
-	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
-	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
-	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
-	WORD $0x4e631f39 // bic v25.16b, v25.16b, v3.16b
-	WORD $0x4ea0eb43 // fcmlt v3.4s, v26.4s, #0.0
-	WORD $0x4e631f5a // bic v26.16b, v26.16b, v3.16b
-	WORD $0x4ea0eb63 // fcmlt v3.4s, v27.4s, #0.0
-	WORD $0x4e631f7b // bic v27.16b, v27.16b, v3.16b
-	WORD $0x4ea0eb83 // fcmlt v3.4s, v28.4s, #0.0
-	WORD $0x4e631f9c // bic v28.16b, v28.16b, v3.16b
-	WORD $0x4ea0eba3 // fcmlt v3.4s, v29.4s, #0.0
-	WORD $0x4e631fbd // bic v29.16b, v29.16b, v3.16b
-	WORD $0x4ea0ebc3 // fcmlt v3.4s, v30.4s, #0.0
-	WORD $0x4e631fde // bic v30.16b, v30.16b, v3.16b
-	WORD $0x4ea0ebe3 // fcmlt v3.4s, v31.4s, #0.0
-	WORD $0x4e631fff // bic v31.16b, v31.16b, v3.16b
-	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
-	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
-	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
-	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
-	WORD $0x4ea0e943 // fcmlt v3.4s, v10.4s, #0.0
-	WORD $0x4e631d4a // bic v10.16b, v10.16b, v3.16b
-	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
-	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
-	WORD $0x4ea0e983 // fcmlt v3.4s, v12.4s, #0.0
-	WORD $0x4e631d8c // bic v12.16b, v12.16b, v3.16b
-	WORD $0x4ea0e9a3 // fcmlt v3.4s, v13.4s, #0.0
-	WORD $0x4e631dad // bic v13.16b, v13.16b, v3.16b
-	WORD $0x4ea0e9c3 // fcmlt v3.4s, v14.4s, #0.0
-	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
-	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
-	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
-	WORD $0x4ea0ea03 // fcmlt v3.4s, v16.4s, #0.0
-	WORD $0x4e631e10 // bic v16.16b, v16.16b, v3.16b
-	WORD $0x4ea0ea23 // fcmlt v3.4s, v17.4s, #0.0
-	WORD $0x4e631e31 // bic v17.16b, v17.16b, v3.16b
-	WORD $0x4ea0ea43 // fcmlt v3.4s, v18.4s, #0.0
-	WORD $0x4e631e52 // bic v18.16b, v18.16b, v3.16b
-	WORD $0x4ea0ea63 // fcmlt v3.4s, v19.4s, #0.0
-	WORD $0x4e631e73 // bic v19.16b, v19.16b, v3.16b
+	WORD $0x4ea0ea84 // fcmlt v4.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa5 // fcmlt v5.4s, v21.4s, #0.0
+	WORD $0x4ea0eac6 // fcmlt v6.4s, v22.4s, #0.0
+	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
+	WORD $0x4e641e94 // bic v20.16b, v20.16b, v4.16b
+	WORD $0x4e651eb5 // bic v21.16b, v21.16b, v5.16b
+	WORD $0x4e661ed6 // bic v22.16b, v22.16b, v6.16b
+	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4ea0eb04 // fcmlt v4.4s, v24.4s, #0.0
+	WORD $0x4ea0eb25 // fcmlt v5.4s, v25.4s, #0.0
+	WORD $0x4ea0eb46 // fcmlt v6.4s, v26.4s, #0.0
+	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
+	WORD $0x4e641f18 // bic v24.16b, v24.16b, v4.16b
+	WORD $0x4e651f39 // bic v25.16b, v25.16b, v5.16b
+	WORD $0x4e661f5a // bic v26.16b, v26.16b, v6.16b
+	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4ea0eb84 // fcmlt v4.4s, v28.4s, #0.0
+	WORD $0x4ea0eba5 // fcmlt v5.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc6 // fcmlt v6.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
+	WORD $0x4e641f9c // bic v28.16b, v28.16b, v4.16b
+	WORD $0x4e651fbd // bic v29.16b, v29.16b, v5.16b
+	WORD $0x4e661fde // bic v30.16b, v30.16b, v6.16b
+	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4ea0e904 // fcmlt v4.4s, v8.4s, #0.0
+	WORD $0x4ea0e925 // fcmlt v5.4s, v9.4s, #0.0
+	WORD $0x4ea0e946 // fcmlt v6.4s, v10.4s, #0.0
+	WORD $0x4ea0e967 // fcmlt v7.4s, v11.4s, #0.0
+	WORD $0x4e641d08 // bic v8.16b, v8.16b, v4.16b
+	WORD $0x4e651d29 // bic v9.16b, v9.16b, v5.16b
+	WORD $0x4e661d4a // bic v10.16b, v10.16b, v6.16b
+	WORD $0x4e671d6b // bic v11.16b, v11.16b, v7.16b
+	WORD $0x4ea0e984 // fcmlt v4.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a5 // fcmlt v5.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c6 // fcmlt v6.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
+	WORD $0x4e641d8c // bic v12.16b, v12.16b, v4.16b
+	WORD $0x4e651dad // bic v13.16b, v13.16b, v5.16b
+	WORD $0x4e661dce // bic v14.16b, v14.16b, v6.16b
+	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
+	WORD $0x4ea0ea04 // fcmlt v4.4s, v16.4s, #0.0
+	WORD $0x4ea0ea25 // fcmlt v5.4s, v17.4s, #0.0
+	WORD $0x4ea0ea46 // fcmlt v6.4s, v18.4s, #0.0
+	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
+	WORD $0x4e641e10 // bic v16.16b, v16.16b, v4.16b
+	WORD $0x4e651e31 // bic v17.16b, v17.16b, v5.16b
+	WORD $0x4e661e52 // bic v18.16b, v18.16b, v6.16b
+	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -2251,6 +3114,7 @@ tap:
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0xd343fc49 // lsr x9, x2, #3
 	CBZ  R9, four
+	TBNZ $0, R9, odd
 
 eight:
 	WORD $0xacc130cf // ldp q15, q12, [x6], #32
@@ -2360,8 +3224,117 @@ eight:
 	WORD $0x4fac1a7f // fmla v31.4s, v19.4s, v12.s[3]
 	WORD $0x4fab1a7b // fmla v27.4s, v19.4s, v11.s[3]
 	WORD $0x4faa1a77 // fmla v23.4s, v19.4s, v10.s[3]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+
+odd:
+	WORD $0xacc130cf // ldp q15, q12, [x6], #32
+	WORD $0xacc12cee // ldp q14, q11, [x7], #32
+	WORD $0xacc1290d // ldp q13, q10, [x8], #32
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8d1235 // fmla v21.4s, v17.4s, v13.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8d1256 // fmla v22.4s, v18.4s, v13.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fad1214 // fmla v20.4s, v16.4s, v13.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fad1235 // fmla v21.4s, v17.4s, v13.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fad1256 // fmla v22.4s, v18.4s, v13.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8d1a14 // fmla v20.4s, v16.4s, v13.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8d1a35 // fmla v21.4s, v17.4s, v13.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8d1a56 // fmla v22.4s, v18.4s, v13.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fad1a14 // fmla v20.4s, v16.4s, v13.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fad1a35 // fmla v21.4s, v17.4s, v13.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fad1a56 // fmla v22.4s, v18.4s, v13.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8c121c // fmla v28.4s, v16.4s, v12.s[0]
+	WORD $0x4f8b1218 // fmla v24.4s, v16.4s, v11.s[0]
+	WORD $0x4f8a1214 // fmla v20.4s, v16.4s, v10.s[0]
+	WORD $0x4f8c123d // fmla v29.4s, v17.4s, v12.s[0]
+	WORD $0x4f8b1239 // fmla v25.4s, v17.4s, v11.s[0]
+	WORD $0x4f8a1235 // fmla v21.4s, v17.4s, v10.s[0]
+	WORD $0x4f8c125e // fmla v30.4s, v18.4s, v12.s[0]
+	WORD $0x4f8b125a // fmla v26.4s, v18.4s, v11.s[0]
+	WORD $0x4f8a1256 // fmla v22.4s, v18.4s, v10.s[0]
+	WORD $0x4f8c127f // fmla v31.4s, v19.4s, v12.s[0]
+	WORD $0x4f8b127b // fmla v27.4s, v19.4s, v11.s[0]
+	WORD $0x4f8a1277 // fmla v23.4s, v19.4s, v10.s[0]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4fac121c // fmla v28.4s, v16.4s, v12.s[1]
+	WORD $0x4fab1218 // fmla v24.4s, v16.4s, v11.s[1]
+	WORD $0x4faa1214 // fmla v20.4s, v16.4s, v10.s[1]
+	WORD $0x4fac123d // fmla v29.4s, v17.4s, v12.s[1]
+	WORD $0x4fab1239 // fmla v25.4s, v17.4s, v11.s[1]
+	WORD $0x4faa1235 // fmla v21.4s, v17.4s, v10.s[1]
+	WORD $0x4fac125e // fmla v30.4s, v18.4s, v12.s[1]
+	WORD $0x4fab125a // fmla v26.4s, v18.4s, v11.s[1]
+	WORD $0x4faa1256 // fmla v22.4s, v18.4s, v10.s[1]
+	WORD $0x4fac127f // fmla v31.4s, v19.4s, v12.s[1]
+	WORD $0x4fab127b // fmla v27.4s, v19.4s, v11.s[1]
+	WORD $0x4faa1277 // fmla v23.4s, v19.4s, v10.s[1]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4f8c1a1c // fmla v28.4s, v16.4s, v12.s[2]
+	WORD $0x4f8b1a18 // fmla v24.4s, v16.4s, v11.s[2]
+	WORD $0x4f8a1a14 // fmla v20.4s, v16.4s, v10.s[2]
+	WORD $0x4f8c1a3d // fmla v29.4s, v17.4s, v12.s[2]
+	WORD $0x4f8b1a39 // fmla v25.4s, v17.4s, v11.s[2]
+	WORD $0x4f8a1a35 // fmla v21.4s, v17.4s, v10.s[2]
+	WORD $0x4f8c1a5e // fmla v30.4s, v18.4s, v12.s[2]
+	WORD $0x4f8b1a5a // fmla v26.4s, v18.4s, v11.s[2]
+	WORD $0x4f8a1a56 // fmla v22.4s, v18.4s, v10.s[2]
+	WORD $0x4f8c1a7f // fmla v31.4s, v19.4s, v12.s[2]
+	WORD $0x4f8b1a7b // fmla v27.4s, v19.4s, v11.s[2]
+	WORD $0x4f8a1a77 // fmla v23.4s, v19.4s, v10.s[2]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4fac1a1c // fmla v28.4s, v16.4s, v12.s[3]
+	WORD $0x4fab1a18 // fmla v24.4s, v16.4s, v11.s[3]
+	WORD $0x4faa1a14 // fmla v20.4s, v16.4s, v10.s[3]
+	WORD $0x4fac1a3d // fmla v29.4s, v17.4s, v12.s[3]
+	WORD $0x4fab1a39 // fmla v25.4s, v17.4s, v11.s[3]
+	WORD $0x4faa1a35 // fmla v21.4s, v17.4s, v10.s[3]
+	WORD $0x4fac1a5e // fmla v30.4s, v18.4s, v12.s[3]
+	WORD $0x4fab1a5a // fmla v26.4s, v18.4s, v11.s[3]
+	WORD $0x4faa1a56 // fmla v22.4s, v18.4s, v10.s[3]
+	WORD $0x4fac1a7f // fmla v31.4s, v19.4s, v12.s[3]
+	WORD $0x4fab1a7b // fmla v27.4s, v19.4s, v11.s[3]
+	WORD $0x4faa1a77 // fmla v23.4s, v19.4s, v10.s[3]
+	WORD $0xf1000929 // subs x9, x9, #2
+	BGT  eight
 
 four:
 	WORD $0x92400849 // and x9, x2, #0x7
@@ -2450,30 +3423,30 @@ next:
 	CBNZ R5, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
-	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
-	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
-	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
-	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
-	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
-	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
-	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
-	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
-	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
-	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
-	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
-	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
-	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
-	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
-	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
-	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
-	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
-	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
-	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
-	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
-	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
-	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
-	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
+	WORD $0x4ea0eb90 // fcmlt v16.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb1 // fcmlt v17.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd2 // fcmlt v18.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e701f9c // bic v28.16b, v28.16b, v16.16b
+	WORD $0x4e711fbd // bic v29.16b, v29.16b, v17.16b
+	WORD $0x4e721fde // bic v30.16b, v30.16b, v18.16b
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
+	WORD $0x4ea0eb10 // fcmlt v16.4s, v24.4s, #0.0
+	WORD $0x4ea0eb31 // fcmlt v17.4s, v25.4s, #0.0
+	WORD $0x4ea0eb52 // fcmlt v18.4s, v26.4s, #0.0
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e701f18 // bic v24.16b, v24.16b, v16.16b
+	WORD $0x4e711f39 // bic v25.16b, v25.16b, v17.16b
+	WORD $0x4e721f5a // bic v26.16b, v26.16b, v18.16b
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0ea90 // fcmlt v16.4s, v20.4s, #0.0
+	WORD $0x4ea0eab1 // fcmlt v17.4s, v21.4s, #0.0
+	WORD $0x4ea0ead2 // fcmlt v18.4s, v22.4s, #0.0
+	WORD $0x4ea0eaf3 // fcmlt v19.4s, v23.4s, #0.0
+	WORD $0x4e701e94 // bic v20.16b, v20.16b, v16.16b
+	WORD $0x4e711eb5 // bic v21.16b, v21.16b, v17.16b
+	WORD $0x4e721ed6 // bic v22.16b, v22.16b, v18.16b
+	WORD $0x4e731ef7 // bic v23.16b, v23.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -2586,6 +3559,7 @@ tap:
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xd343fc4a // lsr x10, x2, #3
 	CBZ  R10, four
+	TBNZ $0, R10, odd
 
 eight:
 	WORD $0xacc100e3 // ldp q3, q0, [x7], #32
@@ -2801,8 +3775,223 @@ eight:
 	WORD $0x4fa018ff // fmla v31.4s, v7.4s, v0.s[3]
 	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+
+odd:
+	WORD $0xacc100e3 // ldp q3, q0, [x7], #32
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4f801098 // fmla v24.4s, v4.4s, v0.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8010b9 // fmla v25.4s, v5.4s, v0.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010da // fmla v26.4s, v6.4s, v0.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010fb // fmla v27.4s, v7.4s, v0.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f80109c // fmla v28.4s, v4.4s, v0.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8010bd // fmla v29.4s, v5.4s, v0.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010de // fmla v30.4s, v6.4s, v0.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ff // fmla v31.4s, v7.4s, v0.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4fa01098 // fmla v24.4s, v4.4s, v0.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa010b9 // fmla v25.4s, v5.4s, v0.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010da // fmla v26.4s, v6.4s, v0.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010fb // fmla v27.4s, v7.4s, v0.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa0109c // fmla v28.4s, v4.4s, v0.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa010bd // fmla v29.4s, v5.4s, v0.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010de // fmla v30.4s, v6.4s, v0.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ff // fmla v31.4s, v7.4s, v0.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4f801898 // fmla v24.4s, v4.4s, v0.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8018b9 // fmla v25.4s, v5.4s, v0.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018da // fmla v26.4s, v6.4s, v0.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018fb // fmla v27.4s, v7.4s, v0.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f80189c // fmla v28.4s, v4.4s, v0.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8018bd // fmla v29.4s, v5.4s, v0.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018de // fmla v30.4s, v6.4s, v0.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ff // fmla v31.4s, v7.4s, v0.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
+	WORD $0x4fa01898 // fmla v24.4s, v4.4s, v0.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa018b9 // fmla v25.4s, v5.4s, v0.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018da // fmla v26.4s, v6.4s, v0.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018fb // fmla v27.4s, v7.4s, v0.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa0189c // fmla v28.4s, v4.4s, v0.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa018bd // fmla v29.4s, v5.4s, v0.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018de // fmla v30.4s, v6.4s, v0.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ff // fmla v31.4s, v7.4s, v0.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0xf100094a // subs x10, x10, #2
+	BGT  eight
 
 four:
 	WORD $0x9240084a // and x10, x2, #0x7
@@ -2956,54 +4145,54 @@ next:
 	CBNZ R6, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
-	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
-	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
-	WORD $0x4e631f39 // bic v25.16b, v25.16b, v3.16b
-	WORD $0x4ea0eb43 // fcmlt v3.4s, v26.4s, #0.0
-	WORD $0x4e631f5a // bic v26.16b, v26.16b, v3.16b
-	WORD $0x4ea0eb63 // fcmlt v3.4s, v27.4s, #0.0
-	WORD $0x4e631f7b // bic v27.16b, v27.16b, v3.16b
-	WORD $0x4ea0eb83 // fcmlt v3.4s, v28.4s, #0.0
-	WORD $0x4e631f9c // bic v28.16b, v28.16b, v3.16b
-	WORD $0x4ea0eba3 // fcmlt v3.4s, v29.4s, #0.0
-	WORD $0x4e631fbd // bic v29.16b, v29.16b, v3.16b
-	WORD $0x4ea0ebc3 // fcmlt v3.4s, v30.4s, #0.0
-	WORD $0x4e631fde // bic v30.16b, v30.16b, v3.16b
-	WORD $0x4ea0ebe3 // fcmlt v3.4s, v31.4s, #0.0
-	WORD $0x4e631fff // bic v31.16b, v31.16b, v3.16b
-	WORD $0x4ea0ea03 // fcmlt v3.4s, v16.4s, #0.0
-	WORD $0x4e631e10 // bic v16.16b, v16.16b, v3.16b
-	WORD $0x4ea0ea23 // fcmlt v3.4s, v17.4s, #0.0
-	WORD $0x4e631e31 // bic v17.16b, v17.16b, v3.16b
-	WORD $0x4ea0ea43 // fcmlt v3.4s, v18.4s, #0.0
-	WORD $0x4e631e52 // bic v18.16b, v18.16b, v3.16b
-	WORD $0x4ea0ea63 // fcmlt v3.4s, v19.4s, #0.0
-	WORD $0x4e631e73 // bic v19.16b, v19.16b, v3.16b
-	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
-	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
-	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
-	WORD $0x4e631eb5 // bic v21.16b, v21.16b, v3.16b
-	WORD $0x4ea0eac3 // fcmlt v3.4s, v22.4s, #0.0
-	WORD $0x4e631ed6 // bic v22.16b, v22.16b, v3.16b
-	WORD $0x4ea0eae3 // fcmlt v3.4s, v23.4s, #0.0
-	WORD $0x4e631ef7 // bic v23.16b, v23.16b, v3.16b
-	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
-	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
-	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
-	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
-	WORD $0x4ea0e943 // fcmlt v3.4s, v10.4s, #0.0
-	WORD $0x4e631d4a // bic v10.16b, v10.16b, v3.16b
-	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
-	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
-	WORD $0x4ea0e983 // fcmlt v3.4s, v12.4s, #0.0
-	WORD $0x4e631d8c // bic v12.16b, v12.16b, v3.16b
-	WORD $0x4ea0e9a3 // fcmlt v3.4s, v13.4s, #0.0
-	WORD $0x4e631dad // bic v13.16b, v13.16b, v3.16b
-	WORD $0x4ea0e9c3 // fcmlt v3.4s, v14.4s, #0.0
-	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
-	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
-	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
+	WORD $0x4ea0eb04 // fcmlt v4.4s, v24.4s, #0.0
+	WORD $0x4ea0eb25 // fcmlt v5.4s, v25.4s, #0.0
+	WORD $0x4ea0eb46 // fcmlt v6.4s, v26.4s, #0.0
+	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
+	WORD $0x4e641f18 // bic v24.16b, v24.16b, v4.16b
+	WORD $0x4e651f39 // bic v25.16b, v25.16b, v5.16b
+	WORD $0x4e661f5a // bic v26.16b, v26.16b, v6.16b
+	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4ea0eb84 // fcmlt v4.4s, v28.4s, #0.0
+	WORD $0x4ea0eba5 // fcmlt v5.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc6 // fcmlt v6.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
+	WORD $0x4e641f9c // bic v28.16b, v28.16b, v4.16b
+	WORD $0x4e651fbd // bic v29.16b, v29.16b, v5.16b
+	WORD $0x4e661fde // bic v30.16b, v30.16b, v6.16b
+	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4ea0ea04 // fcmlt v4.4s, v16.4s, #0.0
+	WORD $0x4ea0ea25 // fcmlt v5.4s, v17.4s, #0.0
+	WORD $0x4ea0ea46 // fcmlt v6.4s, v18.4s, #0.0
+	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
+	WORD $0x4e641e10 // bic v16.16b, v16.16b, v4.16b
+	WORD $0x4e651e31 // bic v17.16b, v17.16b, v5.16b
+	WORD $0x4e661e52 // bic v18.16b, v18.16b, v6.16b
+	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
+	WORD $0x4ea0ea84 // fcmlt v4.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa5 // fcmlt v5.4s, v21.4s, #0.0
+	WORD $0x4ea0eac6 // fcmlt v6.4s, v22.4s, #0.0
+	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
+	WORD $0x4e641e94 // bic v20.16b, v20.16b, v4.16b
+	WORD $0x4e651eb5 // bic v21.16b, v21.16b, v5.16b
+	WORD $0x4e661ed6 // bic v22.16b, v22.16b, v6.16b
+	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4ea0e904 // fcmlt v4.4s, v8.4s, #0.0
+	WORD $0x4ea0e925 // fcmlt v5.4s, v9.4s, #0.0
+	WORD $0x4ea0e946 // fcmlt v6.4s, v10.4s, #0.0
+	WORD $0x4ea0e967 // fcmlt v7.4s, v11.4s, #0.0
+	WORD $0x4e641d08 // bic v8.16b, v8.16b, v4.16b
+	WORD $0x4e651d29 // bic v9.16b, v9.16b, v5.16b
+	WORD $0x4e661d4a // bic v10.16b, v10.16b, v6.16b
+	WORD $0x4e671d6b // bic v11.16b, v11.16b, v7.16b
+	WORD $0x4ea0e984 // fcmlt v4.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a5 // fcmlt v5.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c6 // fcmlt v6.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
+	WORD $0x4e641d8c // bic v12.16b, v12.16b, v4.16b
+	WORD $0x4e651dad // bic v13.16b, v13.16b, v5.16b
+	WORD $0x4e661dce // bic v14.16b, v14.16b, v6.16b
+	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -3218,35 +4407,45 @@ TEXT ·convF32x5x128NEON(SB), NOSPLIT, $0-8
 // func convF32x4NEON(a *convArgs)
 TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400006 // ldr x6, [x0]
 	WORD $0xf9400c01 // ldr x1, [x0, #24]
 	WORD $0xf9403809 // ldr x9, [x0, #112]
 	WORD $0xf9401002 // ldr x2, [x0, #32]
 	WORD $0xf940180a // ldr x10, [x0, #48]
 	WORD $0xf9401c03 // ldr x3, [x0, #56]
 	WORD $0xf940280b // ldr x11, [x0, #80]
+	WORD $0xf9400804 // ldr x4, [x0, #16]
+	WORD $0xf100049f // cmp x4, #1
+	BNE  found
+	WORD $0xf240083f // tst x1, #0x7
+	BNE  found
+	WORD $0x91000929 // add x9, x9, #2
 
+found:
 panel:
-	WORD $0xd2800004 // movz x4, #0, lsl #0
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 	WORD $0xf100057f // cmp x11, #1
 	BNE  quads4
-	WORD $0xf9402005 // ldr x5, [x0, #64]
-	WORD $0xd10040a4 // sub x4, x5, #16
-	WORD $0xf10030bf // cmp x5, #12
+	WORD $0xf9402004 // ldr x4, [x0, #64]
+	WORD $0xd1004087 // sub x7, x4, #16
+	WORD $0xf100309f // cmp x4, #12
 	BGT  quads4
-	WORD $0xd10030a4 // sub x4, x5, #12
-	WORD $0xf10020bf // cmp x5, #8
+	WORD $0xd1003087 // sub x7, x4, #12
+	WORD $0xf100209f // cmp x4, #8
 	BGT  quads3
-	WORD $0xd10020a4 // sub x4, x5, #8
-	WORD $0xf10010bf // cmp x5, #4
+	WORD $0xd1002087 // sub x7, x4, #8
+	WORD $0xf100109f // cmp x4, #4
 	BGT  quads2
-	WORD $0xd10010a4 // sub x4, x5, #4
+	WORD $0xd1001087 // sub x7, x4, #4
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
+	WORD $0xf100093f // cmp x9, #2
+	BNE  quads4tile
+	CBZ  R7, run
 
 quads4tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -3260,13 +4459,14 @@ quads4tile:
 quads4tap:
 	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
 	WORD $0x28c14590 // ldp w16, w17, [x12], #8
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
-	WORD $0x8b050210 // add x16, x16, x5
-	WORD $0x8b050231 // add x17, x17, x5
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
+	WORD $0x8b060210 // add x16, x16, x6
+	WORD $0x8b060231 // add x17, x17, x6
 	WORD $0xd343fc33 // lsr x19, x1, #3
 	CBZ  R19, quads4four
-	CBNZ R9, quads4split
+	TBNZ $0, R9, quads4split
+	TBNZ $0, R19, quads4odd
 
 quads4eight:
 	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
@@ -3409,8 +4609,150 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4eight
+
+quads4odd:
+	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
+	WORD $0xacc119ea // ldp q10, q6, [x15], #32
+	WORD $0xacc11609 // ldp q9, q5, [x16], #32
+	WORD $0xacc11228 // ldp q8, q4, [x17], #32
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0xf1000a73 // subs x19, x19, #2
+	BGT  quads4eight
 
 quads4four:
 	WORD $0x92400833 // and x19, x1, #0x7
@@ -3522,50 +4864,52 @@ quads4next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc9 // fcmlt v9.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe8 // fcmlt v8.4s, v31.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
-	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691fde // bic v30.16b, v30.16b, v9.16b
+	WORD $0x4e681fff // bic v31.16b, v31.16b, v8.16b
 	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2a // fcmlt v10.4s, v25.4s, #0.0
+	WORD $0x4ea0eb49 // fcmlt v9.4s, v26.4s, #0.0
+	WORD $0x4ea0eb68 // fcmlt v8.4s, v27.4s, #0.0
 	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
-	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4e6a1f39 // bic v25.16b, v25.16b, v10.16b
+	WORD $0x4e691f5a // bic v26.16b, v26.16b, v9.16b
+	WORD $0x4e681f7b // bic v27.16b, v27.16b, v8.16b
 	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4ea0eaaa // fcmlt v10.4s, v21.4s, #0.0
+	WORD $0x4ea0eac9 // fcmlt v9.4s, v22.4s, #0.0
+	WORD $0x4ea0eae8 // fcmlt v8.4s, v23.4s, #0.0
 	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
-	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
-	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4e6a1eb5 // bic v21.16b, v21.16b, v10.16b
+	WORD $0x4e691ed6 // bic v22.16b, v22.16b, v9.16b
+	WORD $0x4e681ef7 // bic v23.16b, v23.16b, v8.16b
 	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2a // fcmlt v10.4s, v17.4s, #0.0
+	WORD $0x4ea0ea49 // fcmlt v9.4s, v18.4s, #0.0
+	WORD $0x4ea0ea68 // fcmlt v8.4s, v19.4s, #0.0
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
-	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
-	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
+	WORD $0x4e6a1e31 // bic v17.16b, v17.16b, v10.16b
+	WORD $0x4e691e52 // bic v18.16b, v18.16b, v9.16b
+	WORD $0x4e681e73 // bic v19.16b, v19.16b, v8.16b
 
 quads4store:
-	CBNZ R4, quads4partial
-	WORD $0x4c8328fc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7], x3
-	WORD $0x4c8328f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x7], x3
-	WORD $0x4c8328f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], x3
-	WORD $0x4c8328f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x7], x3
+	CBNZ R7, quads4partial
+	WORD $0x4c8328bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], x3
+	WORD $0x4c8328b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], x3
+	WORD $0x4c8328b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], x3
+	WORD $0x4c8328b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], x3
 
 quads4stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads4tile
+
+next:
 	WORD $0xf9401404 // ldr x4, [x0, #40]
 	WORD $0x8b040042 // add x2, x2, x4
 	WORD $0x9101014a // add x10, x10, #64
@@ -3573,9 +4917,363 @@ quads4stored:
 	CBNZ R11, panel
 	RET
 
+run:
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0x28c13107 // ldp w7, w12, [x8], #8
+	WORD $0x28c1390d // ldp w13, w14, [x8], #8
+	WORD $0x8b0600e7 // add x7, x7, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0xf9403006 // ldr x6, [x0, #96]
+	WORD $0xcb0108c6 // sub x6, x6, x1, lsl #2
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	WORD $0xf9402410 // ldr x16, [x0, #72]
+
+runtile:
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40291c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8]
+	WORD $0x4c402918 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8]
+	WORD $0x4c402914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8]
+	WORD $0x4cdf2910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], #64
+	WORD $0xaa0f03f1 // mov x17, x15
+	TBNZ $0, R17, runodd
+
+runeight:
+	WORD $0xacc11ceb // ldp q11, q7, [x7], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+
+runodd:
+	WORD $0xacc11ceb // ldp q11, q7, [x7], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0xf1000a31 // subs x17, x17, #2
+	BGT  runeight
+	CBZ  R16, runstore
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc9 // fcmlt v9.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe8 // fcmlt v8.4s, v31.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691fde // bic v30.16b, v30.16b, v9.16b
+	WORD $0x4e681fff // bic v31.16b, v31.16b, v8.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2a // fcmlt v10.4s, v25.4s, #0.0
+	WORD $0x4ea0eb49 // fcmlt v9.4s, v26.4s, #0.0
+	WORD $0x4ea0eb68 // fcmlt v8.4s, v27.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4e6a1f39 // bic v25.16b, v25.16b, v10.16b
+	WORD $0x4e691f5a // bic v26.16b, v26.16b, v9.16b
+	WORD $0x4e681f7b // bic v27.16b, v27.16b, v8.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4ea0eaaa // fcmlt v10.4s, v21.4s, #0.0
+	WORD $0x4ea0eac9 // fcmlt v9.4s, v22.4s, #0.0
+	WORD $0x4ea0eae8 // fcmlt v8.4s, v23.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4e6a1eb5 // bic v21.16b, v21.16b, v10.16b
+	WORD $0x4e691ed6 // bic v22.16b, v22.16b, v9.16b
+	WORD $0x4e681ef7 // bic v23.16b, v23.16b, v8.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2a // fcmlt v10.4s, v17.4s, #0.0
+	WORD $0x4ea0ea49 // fcmlt v9.4s, v18.4s, #0.0
+	WORD $0x4ea0ea68 // fcmlt v8.4s, v19.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4e6a1e31 // bic v17.16b, v17.16b, v10.16b
+	WORD $0x4e691e52 // bic v18.16b, v18.16b, v9.16b
+	WORD $0x4e681e73 // bic v19.16b, v19.16b, v8.16b
+
+runstore:
+	WORD $0x4c8328bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], x3
+	WORD $0x4c8328b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], x3
+	WORD $0x4c8328b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], x3
+	WORD $0x4c8328b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], x3
+	WORD $0x8b0600e7 // add x7, x7, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0xf1000484 // subs x4, x4, #1
+	BGT  runtile
+	JMP  next
+
 quads4partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel0four
 	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
@@ -3596,8 +5294,8 @@ quads4pixel0one:
 	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel1four
 	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
@@ -3618,8 +5316,8 @@ quads4pixel1one:
 	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel2four
 	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -3640,8 +5338,8 @@ quads4pixel2one:
 	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel3four
 	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
@@ -3662,7 +5360,7 @@ quads4pixel3one:
 	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads4stored
 
 quads4split:
@@ -3941,9 +5639,9 @@ quads4spliteight:
 	JMP  quads4four
 
 quads3:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
 
 quads3tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -3958,10 +5656,10 @@ quads3tile:
 quads3tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
 	WORD $0xd343fc2f // lsr x15, x1, #3
 	CBZ  R15, quads3four
 
@@ -4183,47 +5881,47 @@ quads3next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads3store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc9 // fcmlt v9.4s, v30.4s, #0.0
+	WORD $0x4ea0eb08 // fcmlt v8.4s, v24.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691fde // bic v30.16b, v30.16b, v9.16b
+	WORD $0x4e681f18 // bic v24.16b, v24.16b, v8.16b
 	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4ea0eb4a // fcmlt v10.4s, v26.4s, #0.0
+	WORD $0x4ea0ea89 // fcmlt v9.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa8 // fcmlt v8.4s, v21.4s, #0.0
 	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
-	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4e6a1f5a // bic v26.16b, v26.16b, v10.16b
+	WORD $0x4e691e94 // bic v20.16b, v20.16b, v9.16b
+	WORD $0x4e681eb5 // bic v21.16b, v21.16b, v8.16b
 	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4ea0ea0a // fcmlt v10.4s, v16.4s, #0.0
+	WORD $0x4ea0ea29 // fcmlt v9.4s, v17.4s, #0.0
+	WORD $0x4ea0ea48 // fcmlt v8.4s, v18.4s, #0.0
 	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4e6a1e10 // bic v16.16b, v16.16b, v10.16b
+	WORD $0x4e691e31 // bic v17.16b, v17.16b, v9.16b
+	WORD $0x4e681e52 // bic v18.16b, v18.16b, v8.16b
 
 quads3store:
-	CBNZ R4, quads3partial
-	WORD $0x4c8368fc // st1 {v28.4s, v29.4s, v30.4s}, [x7], x3
-	WORD $0x4c8368f8 // st1 {v24.4s, v25.4s, v26.4s}, [x7], x3
-	WORD $0x4c8368f4 // st1 {v20.4s, v21.4s, v22.4s}, [x7], x3
-	WORD $0x4c8368f0 // st1 {v16.4s, v17.4s, v18.4s}, [x7], x3
+	CBNZ R7, quads3partial
+	WORD $0x4c8368bc // st1 {v28.4s, v29.4s, v30.4s}, [x5], x3
+	WORD $0x4c8368b8 // st1 {v24.4s, v25.4s, v26.4s}, [x5], x3
+	WORD $0x4c8368b4 // st1 {v20.4s, v21.4s, v22.4s}, [x5], x3
+	WORD $0x4c8368b0 // st1 {v16.4s, v17.4s, v18.4s}, [x5], x3
 
 quads3stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads3tile
 	RET
 
 quads3partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel0four
 	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
@@ -4244,8 +5942,8 @@ quads3pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads3pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel1four
 	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
@@ -4266,8 +5964,8 @@ quads3pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads3pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel2four
 	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -4288,8 +5986,8 @@ quads3pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads3pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel3four
 	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
@@ -4310,13 +6008,13 @@ quads3pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads3pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
 
 quads2tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -4331,10 +6029,10 @@ quads2tile:
 quads2tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
 	WORD $0xd343fc2f // lsr x15, x1, #3
 	CBZ  R15, quads2four
 
@@ -4491,39 +6189,39 @@ quads2next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads2store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0eb09 // fcmlt v9.4s, v24.4s, #0.0
+	WORD $0x4ea0eb28 // fcmlt v8.4s, v25.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691f18 // bic v24.16b, v24.16b, v9.16b
+	WORD $0x4e681f39 // bic v25.16b, v25.16b, v8.16b
 	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4ea0eaaa // fcmlt v10.4s, v21.4s, #0.0
+	WORD $0x4ea0ea09 // fcmlt v9.4s, v16.4s, #0.0
+	WORD $0x4ea0ea28 // fcmlt v8.4s, v17.4s, #0.0
 	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4e6a1eb5 // bic v21.16b, v21.16b, v10.16b
+	WORD $0x4e691e10 // bic v16.16b, v16.16b, v9.16b
+	WORD $0x4e681e31 // bic v17.16b, v17.16b, v8.16b
 
 quads2store:
-	CBNZ R4, quads2partial
-	WORD $0x4c83a8fc // st1 {v28.4s, v29.4s}, [x7], x3
-	WORD $0x4c83a8f8 // st1 {v24.4s, v25.4s}, [x7], x3
-	WORD $0x4c83a8f4 // st1 {v20.4s, v21.4s}, [x7], x3
-	WORD $0x4c83a8f0 // st1 {v16.4s, v17.4s}, [x7], x3
+	CBNZ R7, quads2partial
+	WORD $0x4c83a8bc // st1 {v28.4s, v29.4s}, [x5], x3
+	WORD $0x4c83a8b8 // st1 {v24.4s, v25.4s}, [x5], x3
+	WORD $0x4c83a8b4 // st1 {v20.4s, v21.4s}, [x5], x3
+	WORD $0x4c83a8b0 // st1 {v16.4s, v17.4s}, [x5], x3
 
 quads2stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads2tile
 	RET
 
 quads2partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel0four
 	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
@@ -4544,8 +6242,8 @@ quads2pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads2pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel1four
 	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
@@ -4566,8 +6264,8 @@ quads2pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads2pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel2four
 	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
@@ -4588,8 +6286,8 @@ quads2pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads2pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel3four
 	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
@@ -4610,13 +6308,13 @@ quads2pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads2pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
 
 quads1tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -4631,10 +6329,10 @@ quads1tile:
 quads1tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
 	WORD $0xd343fc2f // lsr x15, x1, #3
 	CBZ  R15, quads1four
 
@@ -4739,31 +6437,31 @@ quads1next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads1store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0eb0a // fcmlt v10.4s, v24.4s, #0.0
+	WORD $0x4ea0ea89 // fcmlt v9.4s, v20.4s, #0.0
+	WORD $0x4ea0ea08 // fcmlt v8.4s, v16.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
-	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4e6a1f18 // bic v24.16b, v24.16b, v10.16b
+	WORD $0x4e691e94 // bic v20.16b, v20.16b, v9.16b
+	WORD $0x4e681e10 // bic v16.16b, v16.16b, v8.16b
 
 quads1store:
-	CBNZ R4, quads1partial
-	WORD $0x4c8378fc // st1 {v28.4s}, [x7], x3
-	WORD $0x4c8378f8 // st1 {v24.4s}, [x7], x3
-	WORD $0x4c8378f4 // st1 {v20.4s}, [x7], x3
-	WORD $0x4c8378f0 // st1 {v16.4s}, [x7], x3
+	CBNZ R7, quads1partial
+	WORD $0x4c8378bc // st1 {v28.4s}, [x5], x3
+	WORD $0x4c8378b8 // st1 {v24.4s}, [x5], x3
+	WORD $0x4c8378b4 // st1 {v20.4s}, [x5], x3
+	WORD $0x4c8378b0 // st1 {v16.4s}, [x5], x3
 
 quads1stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads1tile
 	RET
 
 quads1partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel0four
 	WORD $0xac81713c // stp q28, q28, [x9], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
@@ -4784,8 +6482,8 @@ quads1pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads1pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel1four
 	WORD $0xac816138 // stp q24, q24, [x9], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
@@ -4806,8 +6504,8 @@ quads1pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads1pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel2four
 	WORD $0xac815134 // stp q20, q20, [x9], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
@@ -4828,8 +6526,8 @@ quads1pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads1pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel3four
 	WORD $0xac814130 // stp q16, q16, [x9], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
@@ -4850,41 +6548,51 @@ quads1pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads1pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads1stored
 
 // func convF32x5NEON(a *convArgs)
 TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400006 // ldr x6, [x0]
 	WORD $0xf9400c01 // ldr x1, [x0, #24]
 	WORD $0xf9403809 // ldr x9, [x0, #112]
 	WORD $0xf9401002 // ldr x2, [x0, #32]
 	WORD $0xf940180a // ldr x10, [x0, #48]
 	WORD $0xf9401c03 // ldr x3, [x0, #56]
 	WORD $0xf940280b // ldr x11, [x0, #80]
+	WORD $0xf9400804 // ldr x4, [x0, #16]
+	WORD $0xf100049f // cmp x4, #1
+	BNE  found
+	WORD $0xf240083f // tst x1, #0x7
+	BNE  found
+	WORD $0x91000929 // add x9, x9, #2
 
+found:
 panel:
-	WORD $0xd2800004 // movz x4, #0, lsl #0
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 	WORD $0xf100057f // cmp x11, #1
 	BNE  quads4
-	WORD $0xf9402005 // ldr x5, [x0, #64]
-	WORD $0xd10040a4 // sub x4, x5, #16
-	WORD $0xf10030bf // cmp x5, #12
+	WORD $0xf9402004 // ldr x4, [x0, #64]
+	WORD $0xd1004087 // sub x7, x4, #16
+	WORD $0xf100309f // cmp x4, #12
 	BGT  quads4
-	WORD $0xd10030a4 // sub x4, x5, #12
-	WORD $0xf10020bf // cmp x5, #8
+	WORD $0xd1003087 // sub x7, x4, #12
+	WORD $0xf100209f // cmp x4, #8
 	BGT  quads3
-	WORD $0xd10020a4 // sub x4, x5, #8
-	WORD $0xf10010bf // cmp x5, #4
+	WORD $0xd1002087 // sub x7, x4, #8
+	WORD $0xf100109f // cmp x4, #4
 	BGT  quads2
-	WORD $0xd10010a4 // sub x4, x5, #4
+	WORD $0xd1001087 // sub x7, x4, #4
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
+	WORD $0xf100093f // cmp x9, #2
+	BNE  quads4tile
+	CBZ  R7, run
 
 quads4tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -4900,18 +6608,19 @@ quads4tap:
 	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
 	WORD $0x28c14590 // ldp w16, w17, [x12], #8
 	WORD $0xb8404593 // ldr w19, [x12], #4
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
-	WORD $0x8b050210 // add x16, x16, x5
-	WORD $0x8b050231 // add x17, x17, x5
-	WORD $0x8b050273 // add x19, x19, x5
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
+	WORD $0x8b060210 // add x16, x16, x6
+	WORD $0x8b060231 // add x17, x17, x6
+	WORD $0x8b060273 // add x19, x19, x6
 	WORD $0xd343fc34 // lsr x20, x1, #3
 	CBZ  R20, quads4four
-	CBNZ R9, quads4split
+	TBNZ $0, R9, quads4split
+	WORD $0xd1000694 // sub x20, x20, #1
 	WORD $0x3cc10624 // ldr q4, [x17], #16
 	WORD $0x3cc10663 // ldr q3, [x19], #16
-	WORD $0xd1000694 // sub x20, x20, #1
 	CBZ  R20, quads4last
+	TBNZ $0, R20, quads4odd
 
 quads4eight:
 	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
@@ -5087,8 +6796,183 @@ quads4eight:
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
 	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
 	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
-	WORD $0xd1000694 // sub x20, x20, #1
-	CBNZ R20, quads4eight
+
+quads4odd:
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc11227 // ldp q7, q4, [x17], #32
+	WORD $0xacc10e66 // ldp q6, q3, [x19], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0xf1000a94 // subs x20, x20, #2
+	BGT  quads4eight
 
 quads4last:
 	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
@@ -5397,59 +7281,61 @@ quads4next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc5 // fcmlt v5.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe4 // fcmlt v4.4s, v31.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
-	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
-	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
-	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
-	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
-	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651fde // bic v30.16b, v30.16b, v5.16b
+	WORD $0x4e641fff // bic v31.16b, v31.16b, v4.16b
 	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4ea0eb26 // fcmlt v6.4s, v25.4s, #0.0
+	WORD $0x4ea0eb45 // fcmlt v5.4s, v26.4s, #0.0
+	WORD $0x4ea0eb64 // fcmlt v4.4s, v27.4s, #0.0
 	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
-	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
-	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
-	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
-	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
-	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
-	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4e661f39 // bic v25.16b, v25.16b, v6.16b
+	WORD $0x4e651f5a // bic v26.16b, v26.16b, v5.16b
+	WORD $0x4e641f7b // bic v27.16b, v27.16b, v4.16b
 	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa6 // fcmlt v6.4s, v21.4s, #0.0
+	WORD $0x4ea0eac5 // fcmlt v5.4s, v22.4s, #0.0
+	WORD $0x4ea0eae4 // fcmlt v4.4s, v23.4s, #0.0
 	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
-	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
-	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
-	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
-	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
-	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4e661eb5 // bic v21.16b, v21.16b, v6.16b
+	WORD $0x4e651ed6 // bic v22.16b, v22.16b, v5.16b
+	WORD $0x4e641ef7 // bic v23.16b, v23.16b, v4.16b
 	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4ea0ea26 // fcmlt v6.4s, v17.4s, #0.0
+	WORD $0x4ea0ea45 // fcmlt v5.4s, v18.4s, #0.0
+	WORD $0x4ea0ea64 // fcmlt v4.4s, v19.4s, #0.0
 	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
-	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
-	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
-	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
-	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
-	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
-	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
+	WORD $0x4e661e31 // bic v17.16b, v17.16b, v6.16b
+	WORD $0x4e651e52 // bic v18.16b, v18.16b, v5.16b
+	WORD $0x4e641e73 // bic v19.16b, v19.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c5 // fcmlt v5.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e4 // fcmlt v4.4s, v15.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
-	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
-	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
-	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
-	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
-	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
-	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
+	WORD $0x4e651dce // bic v14.16b, v14.16b, v5.16b
+	WORD $0x4e641def // bic v15.16b, v15.16b, v4.16b
 
 quads4store:
-	CBNZ R4, quads4partial
-	WORD $0x4c8328fc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7], x3
-	WORD $0x4c8328f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x7], x3
-	WORD $0x4c8328f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], x3
-	WORD $0x4c8328f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x7], x3
-	WORD $0x4c8328ec // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], x3
+	CBNZ R7, quads4partial
+	WORD $0x4c8328bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], x3
+	WORD $0x4c8328b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], x3
+	WORD $0x4c8328b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], x3
+	WORD $0x4c8328b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], x3
+	WORD $0x4c8328ac // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], x3
 
 quads4stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads4tile
+
+next:
 	WORD $0xf9401404 // ldr x4, [x0, #40]
 	WORD $0x8b040042 // add x2, x2, x4
 	WORD $0x9101014a // add x10, x10, #64
@@ -5457,9 +7343,621 @@ quads4stored:
 	CBNZ R11, panel
 	RET
 
+run:
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0x28c13107 // ldp w7, w12, [x8], #8
+	WORD $0x28c1390d // ldp w13, w14, [x8], #8
+	WORD $0xb840450f // ldr w15, [x8], #4
+	WORD $0x8b0600e7 // add x7, x7, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
+	WORD $0xf9403006 // ldr x6, [x0, #96]
+	WORD $0xcb0108c6 // sub x6, x6, x1, lsl #2
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	WORD $0xd1000610 // sub x16, x16, #1
+	WORD $0xf9402411 // ldr x17, [x0, #72]
+
+runtile:
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40291c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8]
+	WORD $0x4c402918 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8]
+	WORD $0x4c402914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8]
+	WORD $0x4c402910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0xaa1003f3 // mov x19, x16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	CBZ  R19, runlast
+	TBNZ $0, R19, runodd
+
+runeight:
+	WORD $0xacc108e7 // ldp q7, q2, [x7], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+
+runodd:
+	WORD $0xacc108e7 // ldp q7, q2, [x7], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0xf1000a73 // subs x19, x19, #2
+	BGT  runeight
+
+runlast:
+	WORD $0xacc108e7 // ldp q7, q2, [x7], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	CBZ  R17, runstore
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc5 // fcmlt v5.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe4 // fcmlt v4.4s, v31.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651fde // bic v30.16b, v30.16b, v5.16b
+	WORD $0x4e641fff // bic v31.16b, v31.16b, v4.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4ea0eb26 // fcmlt v6.4s, v25.4s, #0.0
+	WORD $0x4ea0eb45 // fcmlt v5.4s, v26.4s, #0.0
+	WORD $0x4ea0eb64 // fcmlt v4.4s, v27.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4e661f39 // bic v25.16b, v25.16b, v6.16b
+	WORD $0x4e651f5a // bic v26.16b, v26.16b, v5.16b
+	WORD $0x4e641f7b // bic v27.16b, v27.16b, v4.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa6 // fcmlt v6.4s, v21.4s, #0.0
+	WORD $0x4ea0eac5 // fcmlt v5.4s, v22.4s, #0.0
+	WORD $0x4ea0eae4 // fcmlt v4.4s, v23.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4e661eb5 // bic v21.16b, v21.16b, v6.16b
+	WORD $0x4e651ed6 // bic v22.16b, v22.16b, v5.16b
+	WORD $0x4e641ef7 // bic v23.16b, v23.16b, v4.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4ea0ea26 // fcmlt v6.4s, v17.4s, #0.0
+	WORD $0x4ea0ea45 // fcmlt v5.4s, v18.4s, #0.0
+	WORD $0x4ea0ea64 // fcmlt v4.4s, v19.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4e661e31 // bic v17.16b, v17.16b, v6.16b
+	WORD $0x4e651e52 // bic v18.16b, v18.16b, v5.16b
+	WORD $0x4e641e73 // bic v19.16b, v19.16b, v4.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c5 // fcmlt v5.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e4 // fcmlt v4.4s, v15.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
+	WORD $0x4e651dce // bic v14.16b, v14.16b, v5.16b
+	WORD $0x4e641def // bic v15.16b, v15.16b, v4.16b
+
+runstore:
+	WORD $0x4c8328bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], x3
+	WORD $0x4c8328b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], x3
+	WORD $0x4c8328b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], x3
+	WORD $0x4c8328b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], x3
+	WORD $0x4c8328ac // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], x3
+	WORD $0x8b0600e7 // add x7, x7, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
+	WORD $0xf1000484 // subs x4, x4, #1
+	BGT  runtile
+	JMP  next
+
 quads4partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel0four
 	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
@@ -5480,8 +7978,8 @@ quads4pixel0one:
 	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel1four
 	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
@@ -5502,8 +8000,8 @@ quads4pixel1one:
 	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel2four
 	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -5524,8 +8022,8 @@ quads4pixel2one:
 	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel3four
 	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
@@ -5546,8 +8044,8 @@ quads4pixel3one:
 	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel4four
 	WORD $0xac81358c // stp q12, q13, [x12], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
@@ -5568,7 +8066,7 @@ quads4pixel4one:
 	WORD $0xbd00018c // str s12, [x12]
 
 quads4pixel4done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads4stored
 
 quads4split:
@@ -5890,9 +8388,9 @@ quads4spliteight:
 	JMP  quads4four
 
 quads3:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
 
 quads3tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -5909,16 +8407,16 @@ quads3tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
 	WORD $0xb840452f // ldr w15, [x9], #4
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
 	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads3four
+	WORD $0xd1000610 // sub x16, x16, #1
 	WORD $0x3cc105c4 // ldr q4, [x14], #16
 	WORD $0x3cc105e3 // ldr q3, [x15], #16
-	WORD $0xd1000610 // sub x16, x16, #1
 	CBZ  R16, quads3last
 
 quads3eight:
@@ -6325,54 +8823,54 @@ quads3next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads3store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc5 // fcmlt v5.4s, v30.4s, #0.0
+	WORD $0x4ea0eb04 // fcmlt v4.4s, v24.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
-	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
-	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
-	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
-	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
-	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651fde // bic v30.16b, v30.16b, v5.16b
+	WORD $0x4e641f18 // bic v24.16b, v24.16b, v4.16b
 	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4ea0eb46 // fcmlt v6.4s, v26.4s, #0.0
+	WORD $0x4ea0ea85 // fcmlt v5.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa4 // fcmlt v4.4s, v21.4s, #0.0
 	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
-	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
-	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
-	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
-	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
-	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4e661f5a // bic v26.16b, v26.16b, v6.16b
+	WORD $0x4e651e94 // bic v20.16b, v20.16b, v5.16b
+	WORD $0x4e641eb5 // bic v21.16b, v21.16b, v4.16b
 	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
+	WORD $0x4ea0ea06 // fcmlt v6.4s, v16.4s, #0.0
+	WORD $0x4ea0ea25 // fcmlt v5.4s, v17.4s, #0.0
+	WORD $0x4ea0ea44 // fcmlt v4.4s, v18.4s, #0.0
 	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
-	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
-	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
-	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
-	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
-	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
-	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
+	WORD $0x4e661e10 // bic v16.16b, v16.16b, v6.16b
+	WORD $0x4e651e31 // bic v17.16b, v17.16b, v5.16b
+	WORD $0x4e641e52 // bic v18.16b, v18.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c5 // fcmlt v5.4s, v14.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
-	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
-	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
-	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
-	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
+	WORD $0x4e651dce // bic v14.16b, v14.16b, v5.16b
 
 quads3store:
-	CBNZ R4, quads3partial
-	WORD $0x4c8368fc // st1 {v28.4s, v29.4s, v30.4s}, [x7], x3
-	WORD $0x4c8368f8 // st1 {v24.4s, v25.4s, v26.4s}, [x7], x3
-	WORD $0x4c8368f4 // st1 {v20.4s, v21.4s, v22.4s}, [x7], x3
-	WORD $0x4c8368f0 // st1 {v16.4s, v17.4s, v18.4s}, [x7], x3
-	WORD $0x4c8368ec // st1 {v12.4s, v13.4s, v14.4s}, [x7], x3
+	CBNZ R7, quads3partial
+	WORD $0x4c8368bc // st1 {v28.4s, v29.4s, v30.4s}, [x5], x3
+	WORD $0x4c8368b8 // st1 {v24.4s, v25.4s, v26.4s}, [x5], x3
+	WORD $0x4c8368b4 // st1 {v20.4s, v21.4s, v22.4s}, [x5], x3
+	WORD $0x4c8368b0 // st1 {v16.4s, v17.4s, v18.4s}, [x5], x3
+	WORD $0x4c8368ac // st1 {v12.4s, v13.4s, v14.4s}, [x5], x3
 
 quads3stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads3tile
 	RET
 
 quads3partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel0four
 	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
@@ -6393,8 +8891,8 @@ quads3pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads3pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel1four
 	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
@@ -6415,8 +8913,8 @@ quads3pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads3pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel2four
 	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -6437,8 +8935,8 @@ quads3pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads3pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel3four
 	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
@@ -6459,8 +8957,8 @@ quads3pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads3pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel4four
 	WORD $0xac81352c // stp q12, q13, [x9], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
@@ -6481,13 +8979,15 @@ quads3pixel4one:
 	WORD $0xbd00012c // str s12, [x9]
 
 quads3pixel4done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
+	TBZ  $1, R9, quads2tile
+	CBZ  R7, quads2twin
 
 quads2tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -6504,16 +9004,16 @@ quads2tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
 	WORD $0xb840452f // ldr w15, [x9], #4
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
 	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads2four
+	WORD $0xd1000610 // sub x16, x16, #1
 	WORD $0x3cc105c4 // ldr q4, [x14], #16
 	WORD $0x3cc105e3 // ldr q3, [x15], #16
-	WORD $0xd1000610 // sub x16, x16, #1
 	CBZ  R16, quads2last
 
 quads2eight:
@@ -6794,44 +9294,344 @@ quads2next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads2store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0eb05 // fcmlt v5.4s, v24.4s, #0.0
+	WORD $0x4ea0eb24 // fcmlt v4.4s, v25.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
-	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
-	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
-	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
-	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
-	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651f18 // bic v24.16b, v24.16b, v5.16b
+	WORD $0x4e641f39 // bic v25.16b, v25.16b, v4.16b
 	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa6 // fcmlt v6.4s, v21.4s, #0.0
+	WORD $0x4ea0ea05 // fcmlt v5.4s, v16.4s, #0.0
+	WORD $0x4ea0ea24 // fcmlt v4.4s, v17.4s, #0.0
 	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
-	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
-	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
-	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
-	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
-	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4e661eb5 // bic v21.16b, v21.16b, v6.16b
+	WORD $0x4e651e10 // bic v16.16b, v16.16b, v5.16b
+	WORD $0x4e641e31 // bic v17.16b, v17.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
-	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
-	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
 
 quads2store:
-	CBNZ R4, quads2partial
-	WORD $0x4c83a8fc // st1 {v28.4s, v29.4s}, [x7], x3
-	WORD $0x4c83a8f8 // st1 {v24.4s, v25.4s}, [x7], x3
-	WORD $0x4c83a8f4 // st1 {v20.4s, v21.4s}, [x7], x3
-	WORD $0x4c83a8f0 // st1 {v16.4s, v17.4s}, [x7], x3
-	WORD $0x4c83a8ec // st1 {v12.4s, v13.4s}, [x7], x3
+	CBNZ R7, quads2partial
+	WORD $0x4c83a8bc // st1 {v28.4s, v29.4s}, [x5], x3
+	WORD $0x4c83a8b8 // st1 {v24.4s, v25.4s}, [x5], x3
+	WORD $0x4c83a8b4 // st1 {v20.4s, v21.4s}, [x5], x3
+	WORD $0x4c83a8b0 // st1 {v16.4s, v17.4s}, [x5], x3
+	WORD $0x4c83a8ac // st1 {v12.4s, v13.4s}, [x5], x3
 
 quads2stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads2tile
+	RET
+
+quads2twin:
+	WORD $0xf100089f // cmp x4, #2
+	BLT  quads2tile
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b060129 // add x9, x9, x6
+	WORD $0x8b06014a // add x10, x10, x6
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0xf940300e // ldr x14, [x0, #96]
+	WORD $0x8b0e012f // add x15, x9, x14
+	WORD $0x8b0e0150 // add x16, x10, x14
+	WORD $0x8b0e0171 // add x17, x11, x14
+	WORD $0x8b0e0193 // add x19, x12, x14
+	WORD $0x8b0e01b4 // add x20, x13, x14
+	WORD $0xd37ff9ce // lsl x14, x14, #1
+	WORD $0xcb0109d5 // sub x21, x14, x1, lsl #2
+	WORD $0xd343fc36 // lsr x22, x1, #3
+
+quads2twintile:
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0xad400500 // ldp q0, q1, [x8]
+	WORD $0xad400d02 // ldp q2, q3, [x8]
+	WORD $0xad401504 // ldp q4, q5, [x8]
+	WORD $0xad401d06 // ldp q6, q7, [x8]
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0xad402d0a // ldp q10, q11, [x8]
+	WORD $0xad40350c // ldp q12, q13, [x8]
+	WORD $0xad403d0e // ldp q14, q15, [x8]
+	WORD $0xad404510 // ldp q16, q17, [x8]
+	WORD $0xad404d12 // ldp q18, q19, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa1603f7 // mov x23, x22
+
+quads2twineight:
+	WORD $0x3cc10534 // ldr q20, [x9], #16
+	WORD $0x3cc10555 // ldr q21, [x10], #16
+	WORD $0x3cc10576 // ldr q22, [x11], #16
+	WORD $0x3cc10597 // ldr q23, [x12], #16
+	WORD $0x3cc105b8 // ldr q24, [x13], #16
+	WORD $0x3cc105f9 // ldr q25, [x15], #16
+	WORD $0x3cc1061a // ldr q26, [x16], #16
+	WORD $0x3cc1063b // ldr q27, [x17], #16
+	WORD $0x3cc1067c // ldr q28, [x19], #16
+	WORD $0x3cc1069d // ldr q29, [x20], #16
+	WORD $0xad407d1e // ldp q30, q31, [x8]
+	WORD $0x4f9413c0 // fmla v0.4s, v30.4s, v20.s[0]
+	WORD $0x4f9513c2 // fmla v2.4s, v30.4s, v21.s[0]
+	WORD $0x4f9613c4 // fmla v4.4s, v30.4s, v22.s[0]
+	WORD $0x4f9713c6 // fmla v6.4s, v30.4s, v23.s[0]
+	WORD $0x4f9813c8 // fmla v8.4s, v30.4s, v24.s[0]
+	WORD $0x4f9913ca // fmla v10.4s, v30.4s, v25.s[0]
+	WORD $0x4f9a13cc // fmla v12.4s, v30.4s, v26.s[0]
+	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
+	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
+	WORD $0x4f9d13d2 // fmla v18.4s, v30.4s, v29.s[0]
+	WORD $0x4f9413e1 // fmla v1.4s, v31.4s, v20.s[0]
+	WORD $0x4f9513e3 // fmla v3.4s, v31.4s, v21.s[0]
+	WORD $0x4f9613e5 // fmla v5.4s, v31.4s, v22.s[0]
+	WORD $0x4f9713e7 // fmla v7.4s, v31.4s, v23.s[0]
+	WORD $0x4f9813e9 // fmla v9.4s, v31.4s, v24.s[0]
+	WORD $0x4f9913eb // fmla v11.4s, v31.4s, v25.s[0]
+	WORD $0x4f9a13ed // fmla v13.4s, v31.4s, v26.s[0]
+	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
+	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
+	WORD $0x4f9d13f3 // fmla v19.4s, v31.4s, v29.s[0]
+	WORD $0xad427d1e // ldp q30, q31, [x8, #64]
+	WORD $0x4fb413c0 // fmla v0.4s, v30.4s, v20.s[1]
+	WORD $0x4fb513c2 // fmla v2.4s, v30.4s, v21.s[1]
+	WORD $0x4fb613c4 // fmla v4.4s, v30.4s, v22.s[1]
+	WORD $0x4fb713c6 // fmla v6.4s, v30.4s, v23.s[1]
+	WORD $0x4fb813c8 // fmla v8.4s, v30.4s, v24.s[1]
+	WORD $0x4fb913ca // fmla v10.4s, v30.4s, v25.s[1]
+	WORD $0x4fba13cc // fmla v12.4s, v30.4s, v26.s[1]
+	WORD $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
+	WORD $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
+	WORD $0x4fbd13d2 // fmla v18.4s, v30.4s, v29.s[1]
+	WORD $0x4fb413e1 // fmla v1.4s, v31.4s, v20.s[1]
+	WORD $0x4fb513e3 // fmla v3.4s, v31.4s, v21.s[1]
+	WORD $0x4fb613e5 // fmla v5.4s, v31.4s, v22.s[1]
+	WORD $0x4fb713e7 // fmla v7.4s, v31.4s, v23.s[1]
+	WORD $0x4fb813e9 // fmla v9.4s, v31.4s, v24.s[1]
+	WORD $0x4fb913eb // fmla v11.4s, v31.4s, v25.s[1]
+	WORD $0x4fba13ed // fmla v13.4s, v31.4s, v26.s[1]
+	WORD $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
+	WORD $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
+	WORD $0x4fbd13f3 // fmla v19.4s, v31.4s, v29.s[1]
+	WORD $0xad447d1e // ldp q30, q31, [x8, #128]
+	WORD $0x4f941bc0 // fmla v0.4s, v30.4s, v20.s[2]
+	WORD $0x4f951bc2 // fmla v2.4s, v30.4s, v21.s[2]
+	WORD $0x4f961bc4 // fmla v4.4s, v30.4s, v22.s[2]
+	WORD $0x4f971bc6 // fmla v6.4s, v30.4s, v23.s[2]
+	WORD $0x4f981bc8 // fmla v8.4s, v30.4s, v24.s[2]
+	WORD $0x4f991bca // fmla v10.4s, v30.4s, v25.s[2]
+	WORD $0x4f9a1bcc // fmla v12.4s, v30.4s, v26.s[2]
+	WORD $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
+	WORD $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
+	WORD $0x4f9d1bd2 // fmla v18.4s, v30.4s, v29.s[2]
+	WORD $0x4f941be1 // fmla v1.4s, v31.4s, v20.s[2]
+	WORD $0x4f951be3 // fmla v3.4s, v31.4s, v21.s[2]
+	WORD $0x4f961be5 // fmla v5.4s, v31.4s, v22.s[2]
+	WORD $0x4f971be7 // fmla v7.4s, v31.4s, v23.s[2]
+	WORD $0x4f981be9 // fmla v9.4s, v31.4s, v24.s[2]
+	WORD $0x4f991beb // fmla v11.4s, v31.4s, v25.s[2]
+	WORD $0x4f9a1bed // fmla v13.4s, v31.4s, v26.s[2]
+	WORD $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
+	WORD $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
+	WORD $0x4f9d1bf3 // fmla v19.4s, v31.4s, v29.s[2]
+	WORD $0xad467d1e // ldp q30, q31, [x8, #192]
+	WORD $0x4fb41bc0 // fmla v0.4s, v30.4s, v20.s[3]
+	WORD $0x4fb51bc2 // fmla v2.4s, v30.4s, v21.s[3]
+	WORD $0x4fb61bc4 // fmla v4.4s, v30.4s, v22.s[3]
+	WORD $0x4fb71bc6 // fmla v6.4s, v30.4s, v23.s[3]
+	WORD $0x4fb81bc8 // fmla v8.4s, v30.4s, v24.s[3]
+	WORD $0x4fb91bca // fmla v10.4s, v30.4s, v25.s[3]
+	WORD $0x4fba1bcc // fmla v12.4s, v30.4s, v26.s[3]
+	WORD $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
+	WORD $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
+	WORD $0x4fbd1bd2 // fmla v18.4s, v30.4s, v29.s[3]
+	WORD $0x4fb41be1 // fmla v1.4s, v31.4s, v20.s[3]
+	WORD $0x4fb51be3 // fmla v3.4s, v31.4s, v21.s[3]
+	WORD $0x4fb61be5 // fmla v5.4s, v31.4s, v22.s[3]
+	WORD $0x4fb71be7 // fmla v7.4s, v31.4s, v23.s[3]
+	WORD $0x4fb81be9 // fmla v9.4s, v31.4s, v24.s[3]
+	WORD $0x4fb91beb // fmla v11.4s, v31.4s, v25.s[3]
+	WORD $0x4fba1bed // fmla v13.4s, v31.4s, v26.s[3]
+	WORD $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
+	WORD $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
+	WORD $0x4fbd1bf3 // fmla v19.4s, v31.4s, v29.s[3]
+	WORD $0x3cc10534 // ldr q20, [x9], #16
+	WORD $0x3cc10555 // ldr q21, [x10], #16
+	WORD $0x3cc10576 // ldr q22, [x11], #16
+	WORD $0x3cc10597 // ldr q23, [x12], #16
+	WORD $0x3cc105b8 // ldr q24, [x13], #16
+	WORD $0x3cc105f9 // ldr q25, [x15], #16
+	WORD $0x3cc1061a // ldr q26, [x16], #16
+	WORD $0x3cc1063b // ldr q27, [x17], #16
+	WORD $0x3cc1067c // ldr q28, [x19], #16
+	WORD $0x3cc1069d // ldr q29, [x20], #16
+	WORD $0xad487d1e // ldp q30, q31, [x8, #256]
+	WORD $0x4f9413c0 // fmla v0.4s, v30.4s, v20.s[0]
+	WORD $0x4f9513c2 // fmla v2.4s, v30.4s, v21.s[0]
+	WORD $0x4f9613c4 // fmla v4.4s, v30.4s, v22.s[0]
+	WORD $0x4f9713c6 // fmla v6.4s, v30.4s, v23.s[0]
+	WORD $0x4f9813c8 // fmla v8.4s, v30.4s, v24.s[0]
+	WORD $0x4f9913ca // fmla v10.4s, v30.4s, v25.s[0]
+	WORD $0x4f9a13cc // fmla v12.4s, v30.4s, v26.s[0]
+	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
+	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
+	WORD $0x4f9d13d2 // fmla v18.4s, v30.4s, v29.s[0]
+	WORD $0x4f9413e1 // fmla v1.4s, v31.4s, v20.s[0]
+	WORD $0x4f9513e3 // fmla v3.4s, v31.4s, v21.s[0]
+	WORD $0x4f9613e5 // fmla v5.4s, v31.4s, v22.s[0]
+	WORD $0x4f9713e7 // fmla v7.4s, v31.4s, v23.s[0]
+	WORD $0x4f9813e9 // fmla v9.4s, v31.4s, v24.s[0]
+	WORD $0x4f9913eb // fmla v11.4s, v31.4s, v25.s[0]
+	WORD $0x4f9a13ed // fmla v13.4s, v31.4s, v26.s[0]
+	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
+	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
+	WORD $0x4f9d13f3 // fmla v19.4s, v31.4s, v29.s[0]
+	WORD $0xad4a7d1e // ldp q30, q31, [x8, #320]
+	WORD $0x4fb413c0 // fmla v0.4s, v30.4s, v20.s[1]
+	WORD $0x4fb513c2 // fmla v2.4s, v30.4s, v21.s[1]
+	WORD $0x4fb613c4 // fmla v4.4s, v30.4s, v22.s[1]
+	WORD $0x4fb713c6 // fmla v6.4s, v30.4s, v23.s[1]
+	WORD $0x4fb813c8 // fmla v8.4s, v30.4s, v24.s[1]
+	WORD $0x4fb913ca // fmla v10.4s, v30.4s, v25.s[1]
+	WORD $0x4fba13cc // fmla v12.4s, v30.4s, v26.s[1]
+	WORD $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
+	WORD $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
+	WORD $0x4fbd13d2 // fmla v18.4s, v30.4s, v29.s[1]
+	WORD $0x4fb413e1 // fmla v1.4s, v31.4s, v20.s[1]
+	WORD $0x4fb513e3 // fmla v3.4s, v31.4s, v21.s[1]
+	WORD $0x4fb613e5 // fmla v5.4s, v31.4s, v22.s[1]
+	WORD $0x4fb713e7 // fmla v7.4s, v31.4s, v23.s[1]
+	WORD $0x4fb813e9 // fmla v9.4s, v31.4s, v24.s[1]
+	WORD $0x4fb913eb // fmla v11.4s, v31.4s, v25.s[1]
+	WORD $0x4fba13ed // fmla v13.4s, v31.4s, v26.s[1]
+	WORD $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
+	WORD $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
+	WORD $0x4fbd13f3 // fmla v19.4s, v31.4s, v29.s[1]
+	WORD $0xad4c7d1e // ldp q30, q31, [x8, #384]
+	WORD $0x4f941bc0 // fmla v0.4s, v30.4s, v20.s[2]
+	WORD $0x4f951bc2 // fmla v2.4s, v30.4s, v21.s[2]
+	WORD $0x4f961bc4 // fmla v4.4s, v30.4s, v22.s[2]
+	WORD $0x4f971bc6 // fmla v6.4s, v30.4s, v23.s[2]
+	WORD $0x4f981bc8 // fmla v8.4s, v30.4s, v24.s[2]
+	WORD $0x4f991bca // fmla v10.4s, v30.4s, v25.s[2]
+	WORD $0x4f9a1bcc // fmla v12.4s, v30.4s, v26.s[2]
+	WORD $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
+	WORD $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
+	WORD $0x4f9d1bd2 // fmla v18.4s, v30.4s, v29.s[2]
+	WORD $0x4f941be1 // fmla v1.4s, v31.4s, v20.s[2]
+	WORD $0x4f951be3 // fmla v3.4s, v31.4s, v21.s[2]
+	WORD $0x4f961be5 // fmla v5.4s, v31.4s, v22.s[2]
+	WORD $0x4f971be7 // fmla v7.4s, v31.4s, v23.s[2]
+	WORD $0x4f981be9 // fmla v9.4s, v31.4s, v24.s[2]
+	WORD $0x4f991beb // fmla v11.4s, v31.4s, v25.s[2]
+	WORD $0x4f9a1bed // fmla v13.4s, v31.4s, v26.s[2]
+	WORD $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
+	WORD $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
+	WORD $0x4f9d1bf3 // fmla v19.4s, v31.4s, v29.s[2]
+	WORD $0xad4e7d1e // ldp q30, q31, [x8, #448]
+	WORD $0x4fb41bc0 // fmla v0.4s, v30.4s, v20.s[3]
+	WORD $0x4fb51bc2 // fmla v2.4s, v30.4s, v21.s[3]
+	WORD $0x4fb61bc4 // fmla v4.4s, v30.4s, v22.s[3]
+	WORD $0x4fb71bc6 // fmla v6.4s, v30.4s, v23.s[3]
+	WORD $0x4fb81bc8 // fmla v8.4s, v30.4s, v24.s[3]
+	WORD $0x4fb91bca // fmla v10.4s, v30.4s, v25.s[3]
+	WORD $0x4fba1bcc // fmla v12.4s, v30.4s, v26.s[3]
+	WORD $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
+	WORD $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
+	WORD $0x4fbd1bd2 // fmla v18.4s, v30.4s, v29.s[3]
+	WORD $0x4fb41be1 // fmla v1.4s, v31.4s, v20.s[3]
+	WORD $0x4fb51be3 // fmla v3.4s, v31.4s, v21.s[3]
+	WORD $0x4fb61be5 // fmla v5.4s, v31.4s, v22.s[3]
+	WORD $0x4fb71be7 // fmla v7.4s, v31.4s, v23.s[3]
+	WORD $0x4fb81be9 // fmla v9.4s, v31.4s, v24.s[3]
+	WORD $0x4fb91beb // fmla v11.4s, v31.4s, v25.s[3]
+	WORD $0x4fba1bed // fmla v13.4s, v31.4s, v26.s[3]
+	WORD $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
+	WORD $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
+	WORD $0x4fbd1bf3 // fmla v19.4s, v31.4s, v29.s[3]
+	WORD $0x91080108 // add x8, x8, #512
+	WORD $0xd10006f7 // sub x23, x23, #1
+	CBNZ R23, quads2twineight
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads2twinstore
+	WORD $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
+	WORD $0x4ea0e835 // fcmlt v21.4s, v1.4s, #0.0
+	WORD $0x4ea0e856 // fcmlt v22.4s, v2.4s, #0.0
+	WORD $0x4ea0e877 // fcmlt v23.4s, v3.4s, #0.0
+	WORD $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
+	WORD $0x4e751c21 // bic v1.16b, v1.16b, v21.16b
+	WORD $0x4e761c42 // bic v2.16b, v2.16b, v22.16b
+	WORD $0x4e771c63 // bic v3.16b, v3.16b, v23.16b
+	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
+	WORD $0x4ea0e8b5 // fcmlt v21.4s, v5.4s, #0.0
+	WORD $0x4ea0e8d6 // fcmlt v22.4s, v6.4s, #0.0
+	WORD $0x4ea0e8f7 // fcmlt v23.4s, v7.4s, #0.0
+	WORD $0x4e741c84 // bic v4.16b, v4.16b, v20.16b
+	WORD $0x4e751ca5 // bic v5.16b, v5.16b, v21.16b
+	WORD $0x4e761cc6 // bic v6.16b, v6.16b, v22.16b
+	WORD $0x4e771ce7 // bic v7.16b, v7.16b, v23.16b
+	WORD $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
+	WORD $0x4ea0e935 // fcmlt v21.4s, v9.4s, #0.0
+	WORD $0x4ea0e956 // fcmlt v22.4s, v10.4s, #0.0
+	WORD $0x4ea0e977 // fcmlt v23.4s, v11.4s, #0.0
+	WORD $0x4e741d08 // bic v8.16b, v8.16b, v20.16b
+	WORD $0x4e751d29 // bic v9.16b, v9.16b, v21.16b
+	WORD $0x4e761d4a // bic v10.16b, v10.16b, v22.16b
+	WORD $0x4e771d6b // bic v11.16b, v11.16b, v23.16b
+	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
+	WORD $0x4ea0e9b5 // fcmlt v21.4s, v13.4s, #0.0
+	WORD $0x4ea0e9d6 // fcmlt v22.4s, v14.4s, #0.0
+	WORD $0x4ea0e9f7 // fcmlt v23.4s, v15.4s, #0.0
+	WORD $0x4e741d8c // bic v12.16b, v12.16b, v20.16b
+	WORD $0x4e751dad // bic v13.16b, v13.16b, v21.16b
+	WORD $0x4e761dce // bic v14.16b, v14.16b, v22.16b
+	WORD $0x4e771def // bic v15.16b, v15.16b, v23.16b
+	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
+	WORD $0x4ea0ea35 // fcmlt v21.4s, v17.4s, #0.0
+	WORD $0x4ea0ea56 // fcmlt v22.4s, v18.4s, #0.0
+	WORD $0x4ea0ea77 // fcmlt v23.4s, v19.4s, #0.0
+	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
+	WORD $0x4e751e31 // bic v17.16b, v17.16b, v21.16b
+	WORD $0x4e761e52 // bic v18.16b, v18.16b, v22.16b
+	WORD $0x4e771e73 // bic v19.16b, v19.16b, v23.16b
+
+quads2twinstore:
+	WORD $0x4c83a8a0 // st1 {v0.4s, v1.4s}, [x5], x3
+	WORD $0x4c83a8a2 // st1 {v2.4s, v3.4s}, [x5], x3
+	WORD $0x4c83a8a4 // st1 {v4.4s, v5.4s}, [x5], x3
+	WORD $0x4c83a8a6 // st1 {v6.4s, v7.4s}, [x5], x3
+	WORD $0x4c83a8a8 // st1 {v8.4s, v9.4s}, [x5], x3
+	WORD $0x4c83a8aa // st1 {v10.4s, v11.4s}, [x5], x3
+	WORD $0x4c83a8ac // st1 {v12.4s, v13.4s}, [x5], x3
+	WORD $0x4c83a8ae // st1 {v14.4s, v15.4s}, [x5], x3
+	WORD $0x4c83a8b0 // st1 {v16.4s, v17.4s}, [x5], x3
+	WORD $0x4c83a8b2 // st1 {v18.4s, v19.4s}, [x5], x3
+	WORD $0x8b150129 // add x9, x9, x21
+	WORD $0x8b15014a // add x10, x10, x21
+	WORD $0x8b15016b // add x11, x11, x21
+	WORD $0x8b15018c // add x12, x12, x21
+	WORD $0x8b1501ad // add x13, x13, x21
+	WORD $0x8b1501ef // add x15, x15, x21
+	WORD $0x8b150210 // add x16, x16, x21
+	WORD $0x8b150231 // add x17, x17, x21
+	WORD $0x8b150273 // add x19, x19, x21
+	WORD $0x8b150294 // add x20, x20, x21
+	WORD $0x8b0e00c6 // add x6, x6, x14
+	WORD $0xd1000884 // sub x4, x4, #2
+	WORD $0xf100089f // cmp x4, #2
+	BGE  quads2twintile
+	CBNZ R4, quads2tile
 	RET
 
 quads2partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel0four
 	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
@@ -6852,8 +9652,8 @@ quads2pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads2pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel1four
 	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
@@ -6874,8 +9674,8 @@ quads2pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads2pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel2four
 	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
@@ -6896,8 +9696,8 @@ quads2pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads2pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel3four
 	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
@@ -6918,8 +9718,8 @@ quads2pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads2pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel4four
 	WORD $0xac81352c // stp q12, q13, [x9], #32
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
@@ -6940,13 +9740,15 @@ quads2pixel4one:
 	WORD $0xbd00012c // str s12, [x9]
 
 quads2pixel4done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
+	TBZ  $1, R9, quads1tile
+	CBZ  R7, quads1twin
 
 quads1tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -6963,16 +9765,16 @@ quads1tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
 	WORD $0xb840452f // ldr w15, [x9], #4
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
 	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads1four
+	WORD $0xd1000610 // sub x16, x16, #1
 	WORD $0x3cc105c4 // ldr q4, [x14], #16
 	WORD $0x3cc105e3 // ldr q3, [x15], #16
-	WORD $0xd1000610 // sub x16, x16, #1
 	CBZ  R16, quads1last
 
 quads1eight:
@@ -7148,34 +9950,224 @@ quads1next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads1store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eb06 // fcmlt v6.4s, v24.4s, #0.0
+	WORD $0x4ea0ea85 // fcmlt v5.4s, v20.4s, #0.0
+	WORD $0x4ea0ea04 // fcmlt v4.4s, v16.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
-	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
-	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
-	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
-	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4e661f18 // bic v24.16b, v24.16b, v6.16b
+	WORD $0x4e651e94 // bic v20.16b, v20.16b, v5.16b
+	WORD $0x4e641e10 // bic v16.16b, v16.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
 
 quads1store:
-	CBNZ R4, quads1partial
-	WORD $0x4c8378fc // st1 {v28.4s}, [x7], x3
-	WORD $0x4c8378f8 // st1 {v24.4s}, [x7], x3
-	WORD $0x4c8378f4 // st1 {v20.4s}, [x7], x3
-	WORD $0x4c8378f0 // st1 {v16.4s}, [x7], x3
-	WORD $0x4c8378ec // st1 {v12.4s}, [x7], x3
+	CBNZ R7, quads1partial
+	WORD $0x4c8378bc // st1 {v28.4s}, [x5], x3
+	WORD $0x4c8378b8 // st1 {v24.4s}, [x5], x3
+	WORD $0x4c8378b4 // st1 {v20.4s}, [x5], x3
+	WORD $0x4c8378b0 // st1 {v16.4s}, [x5], x3
+	WORD $0x4c8378ac // st1 {v12.4s}, [x5], x3
 
 quads1stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads1tile
+	RET
+
+quads1twin:
+	WORD $0xf100089f // cmp x4, #2
+	BLT  quads1tile
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b060129 // add x9, x9, x6
+	WORD $0x8b06014a // add x10, x10, x6
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0xf940300e // ldr x14, [x0, #96]
+	WORD $0x8b0e012f // add x15, x9, x14
+	WORD $0x8b0e0150 // add x16, x10, x14
+	WORD $0x8b0e0171 // add x17, x11, x14
+	WORD $0x8b0e0193 // add x19, x12, x14
+	WORD $0x8b0e01b4 // add x20, x13, x14
+	WORD $0xd37ff9ce // lsl x14, x14, #1
+	WORD $0xcb0109d5 // sub x21, x14, x1, lsl #2
+	WORD $0xd343fc36 // lsr x22, x1, #3
+
+quads1twintile:
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x3dc00100 // ldr q0, [x8]
+	WORD $0x3dc00101 // ldr q1, [x8]
+	WORD $0x3dc00102 // ldr q2, [x8]
+	WORD $0x3dc00103 // ldr q3, [x8]
+	WORD $0x3dc00104 // ldr q4, [x8]
+	WORD $0x3dc00105 // ldr q5, [x8]
+	WORD $0x3dc00106 // ldr q6, [x8]
+	WORD $0x3dc00107 // ldr q7, [x8]
+	WORD $0x3dc00108 // ldr q8, [x8]
+	WORD $0x3dc00109 // ldr q9, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa1603f7 // mov x23, x22
+
+quads1twineight:
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0xacc1354c // ldp q12, q13, [x10], #32
+	WORD $0xacc13d6e // ldp q14, q15, [x11], #32
+	WORD $0xacc14590 // ldp q16, q17, [x12], #32
+	WORD $0xacc14db2 // ldp q18, q19, [x13], #32
+	WORD $0xacc155f4 // ldp q20, q21, [x15], #32
+	WORD $0xacc15e16 // ldp q22, q23, [x16], #32
+	WORD $0xacc16638 // ldp q24, q25, [x17], #32
+	WORD $0xacc16e7a // ldp q26, q27, [x19], #32
+	WORD $0xacc1769c // ldp q28, q29, [x20], #32
+	WORD $0x3dc0011e // ldr q30, [x8]
+	WORD $0x4f8a13c0 // fmla v0.4s, v30.4s, v10.s[0]
+	WORD $0x4f8c13c1 // fmla v1.4s, v30.4s, v12.s[0]
+	WORD $0x4f8e13c2 // fmla v2.4s, v30.4s, v14.s[0]
+	WORD $0x4f9013c3 // fmla v3.4s, v30.4s, v16.s[0]
+	WORD $0x4f9213c4 // fmla v4.4s, v30.4s, v18.s[0]
+	WORD $0x4f9413c5 // fmla v5.4s, v30.4s, v20.s[0]
+	WORD $0x4f9613c6 // fmla v6.4s, v30.4s, v22.s[0]
+	WORD $0x4f9813c7 // fmla v7.4s, v30.4s, v24.s[0]
+	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
+	WORD $0x4f9c13c9 // fmla v9.4s, v30.4s, v28.s[0]
+	WORD $0x3dc0111e // ldr q30, [x8, #64]
+	WORD $0x4faa13c0 // fmla v0.4s, v30.4s, v10.s[1]
+	WORD $0x4fac13c1 // fmla v1.4s, v30.4s, v12.s[1]
+	WORD $0x4fae13c2 // fmla v2.4s, v30.4s, v14.s[1]
+	WORD $0x4fb013c3 // fmla v3.4s, v30.4s, v16.s[1]
+	WORD $0x4fb213c4 // fmla v4.4s, v30.4s, v18.s[1]
+	WORD $0x4fb413c5 // fmla v5.4s, v30.4s, v20.s[1]
+	WORD $0x4fb613c6 // fmla v6.4s, v30.4s, v22.s[1]
+	WORD $0x4fb813c7 // fmla v7.4s, v30.4s, v24.s[1]
+	WORD $0x4fba13c8 // fmla v8.4s, v30.4s, v26.s[1]
+	WORD $0x4fbc13c9 // fmla v9.4s, v30.4s, v28.s[1]
+	WORD $0x3dc0211e // ldr q30, [x8, #128]
+	WORD $0x4f8a1bc0 // fmla v0.4s, v30.4s, v10.s[2]
+	WORD $0x4f8c1bc1 // fmla v1.4s, v30.4s, v12.s[2]
+	WORD $0x4f8e1bc2 // fmla v2.4s, v30.4s, v14.s[2]
+	WORD $0x4f901bc3 // fmla v3.4s, v30.4s, v16.s[2]
+	WORD $0x4f921bc4 // fmla v4.4s, v30.4s, v18.s[2]
+	WORD $0x4f941bc5 // fmla v5.4s, v30.4s, v20.s[2]
+	WORD $0x4f961bc6 // fmla v6.4s, v30.4s, v22.s[2]
+	WORD $0x4f981bc7 // fmla v7.4s, v30.4s, v24.s[2]
+	WORD $0x4f9a1bc8 // fmla v8.4s, v30.4s, v26.s[2]
+	WORD $0x4f9c1bc9 // fmla v9.4s, v30.4s, v28.s[2]
+	WORD $0x3dc0311e // ldr q30, [x8, #192]
+	WORD $0x4faa1bc0 // fmla v0.4s, v30.4s, v10.s[3]
+	WORD $0x4fac1bc1 // fmla v1.4s, v30.4s, v12.s[3]
+	WORD $0x4fae1bc2 // fmla v2.4s, v30.4s, v14.s[3]
+	WORD $0x4fb01bc3 // fmla v3.4s, v30.4s, v16.s[3]
+	WORD $0x4fb21bc4 // fmla v4.4s, v30.4s, v18.s[3]
+	WORD $0x4fb41bc5 // fmla v5.4s, v30.4s, v20.s[3]
+	WORD $0x4fb61bc6 // fmla v6.4s, v30.4s, v22.s[3]
+	WORD $0x4fb81bc7 // fmla v7.4s, v30.4s, v24.s[3]
+	WORD $0x4fba1bc8 // fmla v8.4s, v30.4s, v26.s[3]
+	WORD $0x4fbc1bc9 // fmla v9.4s, v30.4s, v28.s[3]
+	WORD $0x3dc0411e // ldr q30, [x8, #256]
+	WORD $0x4f8b13c0 // fmla v0.4s, v30.4s, v11.s[0]
+	WORD $0x4f8d13c1 // fmla v1.4s, v30.4s, v13.s[0]
+	WORD $0x4f8f13c2 // fmla v2.4s, v30.4s, v15.s[0]
+	WORD $0x4f9113c3 // fmla v3.4s, v30.4s, v17.s[0]
+	WORD $0x4f9313c4 // fmla v4.4s, v30.4s, v19.s[0]
+	WORD $0x4f9513c5 // fmla v5.4s, v30.4s, v21.s[0]
+	WORD $0x4f9713c6 // fmla v6.4s, v30.4s, v23.s[0]
+	WORD $0x4f9913c7 // fmla v7.4s, v30.4s, v25.s[0]
+	WORD $0x4f9b13c8 // fmla v8.4s, v30.4s, v27.s[0]
+	WORD $0x4f9d13c9 // fmla v9.4s, v30.4s, v29.s[0]
+	WORD $0x3dc0511e // ldr q30, [x8, #320]
+	WORD $0x4fab13c0 // fmla v0.4s, v30.4s, v11.s[1]
+	WORD $0x4fad13c1 // fmla v1.4s, v30.4s, v13.s[1]
+	WORD $0x4faf13c2 // fmla v2.4s, v30.4s, v15.s[1]
+	WORD $0x4fb113c3 // fmla v3.4s, v30.4s, v17.s[1]
+	WORD $0x4fb313c4 // fmla v4.4s, v30.4s, v19.s[1]
+	WORD $0x4fb513c5 // fmla v5.4s, v30.4s, v21.s[1]
+	WORD $0x4fb713c6 // fmla v6.4s, v30.4s, v23.s[1]
+	WORD $0x4fb913c7 // fmla v7.4s, v30.4s, v25.s[1]
+	WORD $0x4fbb13c8 // fmla v8.4s, v30.4s, v27.s[1]
+	WORD $0x4fbd13c9 // fmla v9.4s, v30.4s, v29.s[1]
+	WORD $0x3dc0611e // ldr q30, [x8, #384]
+	WORD $0x4f8b1bc0 // fmla v0.4s, v30.4s, v11.s[2]
+	WORD $0x4f8d1bc1 // fmla v1.4s, v30.4s, v13.s[2]
+	WORD $0x4f8f1bc2 // fmla v2.4s, v30.4s, v15.s[2]
+	WORD $0x4f911bc3 // fmla v3.4s, v30.4s, v17.s[2]
+	WORD $0x4f931bc4 // fmla v4.4s, v30.4s, v19.s[2]
+	WORD $0x4f951bc5 // fmla v5.4s, v30.4s, v21.s[2]
+	WORD $0x4f971bc6 // fmla v6.4s, v30.4s, v23.s[2]
+	WORD $0x4f991bc7 // fmla v7.4s, v30.4s, v25.s[2]
+	WORD $0x4f9b1bc8 // fmla v8.4s, v30.4s, v27.s[2]
+	WORD $0x4f9d1bc9 // fmla v9.4s, v30.4s, v29.s[2]
+	WORD $0x3dc0711e // ldr q30, [x8, #448]
+	WORD $0x4fab1bc0 // fmla v0.4s, v30.4s, v11.s[3]
+	WORD $0x4fad1bc1 // fmla v1.4s, v30.4s, v13.s[3]
+	WORD $0x4faf1bc2 // fmla v2.4s, v30.4s, v15.s[3]
+	WORD $0x4fb11bc3 // fmla v3.4s, v30.4s, v17.s[3]
+	WORD $0x4fb31bc4 // fmla v4.4s, v30.4s, v19.s[3]
+	WORD $0x4fb51bc5 // fmla v5.4s, v30.4s, v21.s[3]
+	WORD $0x4fb71bc6 // fmla v6.4s, v30.4s, v23.s[3]
+	WORD $0x4fb91bc7 // fmla v7.4s, v30.4s, v25.s[3]
+	WORD $0x4fbb1bc8 // fmla v8.4s, v30.4s, v27.s[3]
+	WORD $0x4fbd1bc9 // fmla v9.4s, v30.4s, v29.s[3]
+	WORD $0x91080108 // add x8, x8, #512
+	WORD $0xd10006f7 // sub x23, x23, #1
+	CBNZ R23, quads1twineight
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads1twinstore
+	WORD $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
+	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
+	WORD $0x4ea0e84e // fcmlt v14.4s, v2.4s, #0.0
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e6a1c00 // bic v0.16b, v0.16b, v10.16b
+	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
+	WORD $0x4e6e1c42 // bic v2.16b, v2.16b, v14.16b
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e88a // fcmlt v10.4s, v4.4s, #0.0
+	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
+	WORD $0x4ea0e8ce // fcmlt v14.4s, v6.4s, #0.0
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e6a1c84 // bic v4.16b, v4.16b, v10.16b
+	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
+	WORD $0x4e6e1cc6 // bic v6.16b, v6.16b, v14.16b
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e90a // fcmlt v10.4s, v8.4s, #0.0
+	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	WORD $0x4e6a1d08 // bic v8.16b, v8.16b, v10.16b
+	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
+
+quads1twinstore:
+	WORD $0x4c8378a0 // st1 {v0.4s}, [x5], x3
+	WORD $0x4c8378a1 // st1 {v1.4s}, [x5], x3
+	WORD $0x4c8378a2 // st1 {v2.4s}, [x5], x3
+	WORD $0x4c8378a3 // st1 {v3.4s}, [x5], x3
+	WORD $0x4c8378a4 // st1 {v4.4s}, [x5], x3
+	WORD $0x4c8378a5 // st1 {v5.4s}, [x5], x3
+	WORD $0x4c8378a6 // st1 {v6.4s}, [x5], x3
+	WORD $0x4c8378a7 // st1 {v7.4s}, [x5], x3
+	WORD $0x4c8378a8 // st1 {v8.4s}, [x5], x3
+	WORD $0x4c8378a9 // st1 {v9.4s}, [x5], x3
+	WORD $0x8b150129 // add x9, x9, x21
+	WORD $0x8b15014a // add x10, x10, x21
+	WORD $0x8b15016b // add x11, x11, x21
+	WORD $0x8b15018c // add x12, x12, x21
+	WORD $0x8b1501ad // add x13, x13, x21
+	WORD $0x8b1501ef // add x15, x15, x21
+	WORD $0x8b150210 // add x16, x16, x21
+	WORD $0x8b150231 // add x17, x17, x21
+	WORD $0x8b150273 // add x19, x19, x21
+	WORD $0x8b150294 // add x20, x20, x21
+	WORD $0x8b0e00c6 // add x6, x6, x14
+	WORD $0xd1000884 // sub x4, x4, #2
+	WORD $0xf100089f // cmp x4, #2
+	BGE  quads1twintile
+	CBNZ R4, quads1tile
 	RET
 
 quads1partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel0four
 	WORD $0xac81713c // stp q28, q28, [x9], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
@@ -7196,8 +10188,8 @@ quads1pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads1pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel1four
 	WORD $0xac816138 // stp q24, q24, [x9], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
@@ -7218,8 +10210,8 @@ quads1pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads1pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel2four
 	WORD $0xac815134 // stp q20, q20, [x9], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
@@ -7240,8 +10232,8 @@ quads1pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads1pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel3four
 	WORD $0xac814130 // stp q16, q16, [x9], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
@@ -7262,8 +10254,8 @@ quads1pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads1pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel4four
 	WORD $0xac81312c // stp q12, q12, [x9], #32
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
@@ -7284,7 +10276,7 @@ quads1pixel4one:
 	WORD $0xbd00012c // str s12, [x9]
 
 quads1pixel4done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads1stored
 
 // func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
@@ -7294,61 +10286,69 @@ TEXT ·depthwiseRunF32w3s1NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by16:
-	WORD $0xf10040ff // cmp x7, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by8
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by16tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by16whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by16whole:
-	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
-	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
-	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
-	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by16side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf1000ddf // cmp x14, #3
+	BNE  by16begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by16begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by16inner
+
+by16begin:
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by16side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by16side
 
 by16row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
-	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
-	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x4cdf2a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], #64
+	WORD $0x4cdf2a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], #64
+	WORD $0x4cdf2a18 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x16], #64
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -7357,7 +10357,7 @@ by16row:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -7370,7 +10370,7 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -7383,7 +10383,7 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -7392,43 +10392,43 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
 	JMP  by16finish
 
 by16side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by16siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
-	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
-	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x4cdf2a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], #64
+	WORD $0x4cdf2a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], #64
+	WORD $0x4cdf2a18 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side0zero
 
 by16side0:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -7437,7 +10437,7 @@ by16side0zero:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -7450,7 +10450,7 @@ by16side0zero:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -7463,7 +10463,7 @@ by16side0zero:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -7472,28 +10472,28 @@ by16side0zero:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by16side5
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side5zero
 
 by16side5:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side5zero:
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16siderow
 
 by16finish:
-	CBZ  R6, by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -7528,162 +10528,412 @@ by16finish:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
-	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
-	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c842a20 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c842a24 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x17], x4
+	WORD $0x4c842a28 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x17], x4
+	WORD $0x4c842a2c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x17], x4
+
+by16next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by16tile
-	WORD $0x91004129 // add x9, x9, #16
+	JMP  by16end
+
+by16inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd342fdad // lsr x13, x13, #2
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+
+by16innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c4029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c402a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17]
+	WORD $0xcb130231 // sub x17, x17, x19
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c402a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20]
+	WORD $0xcb150294 // sub x20, x20, x21
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	CBZ  R5, by16innerstore
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16innerstore:
+	WORD $0x4c8429c0 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c8429c4 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14], x4
+	WORD $0x4c8429c8 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x4
+	WORD $0x4c8429cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by16innertile
+	JMP  by16next
+
+by16end:
+	WORD $0x910040e7 // add x7, x7, #16
 	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x91010063 // add x3, x3, #64
-	WORD $0xd10040e7 // sub x7, x7, #16
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side5
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side5zero
 
 by8side5:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side5zero:
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -7702,136 +10952,138 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side5
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side5zero
 
 by4side5:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side5zero:
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -7842,150 +11094,152 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side5
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side5zero
 
 by1side5:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side5zero:
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -7996,22 +11250,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -8024,67 +11278,75 @@ TEXT ·depthwiseRunF32w3s2NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by16:
-	WORD $0xf10040ff // cmp x7, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by8
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by16tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by16whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by16whole:
-	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
-	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
-	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
-	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by16side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf1000ddf // cmp x14, #3
+	BNE  by16begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by16begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by16inner
+
+by16begin:
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by16side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by16side
 
 by16row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
-	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
-	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x4cdf2a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], #64
+	WORD $0x4cdf2a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], #64
+	WORD $0x4cdf2a18 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x16], #64
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -8093,12 +11355,12 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -8107,12 +11369,12 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -8121,53 +11383,53 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
 	JMP  by16finish
 
 by16side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by16siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
-	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
-	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x4cdf2a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], #64
+	WORD $0x4cdf2a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], #64
+	WORD $0x4cdf2a18 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side0zero
 
 by16side0:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -8176,12 +11438,12 @@ by16side0zero:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -8190,12 +11452,12 @@ by16side0zero:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -8204,33 +11466,33 @@ by16side0zero:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by16side8
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side8zero
 
 by16side8:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side8zero:
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16siderow
 
 by16finish:
-	CBZ  R6, by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -8265,169 +11527,425 @@ by16finish:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
-	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
-	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c842a20 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c842a24 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x17], x4
+	WORD $0x4c842a28 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x17], x4
+	WORD $0x4c842a2c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x17], x4
+
+by16next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by16tile
-	WORD $0x91004129 // add x9, x9, #16
+	JMP  by16end
+
+by16inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd343fdad // lsr x13, x13, #3
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+
+by16innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c4029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c402a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x4cdf2990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], #64
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4cdf2998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], #64
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c402a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	CBZ  R5, by16innerstore
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16innerstore:
+	WORD $0x4c8429c0 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c8429c4 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14], x4
+	WORD $0x4c8429c8 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x4
+	WORD $0x4c8429cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by16innertile
+	JMP  by16next
+
+by16end:
+	WORD $0x910040e7 // add x7, x7, #16
 	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x91010063 // add x3, x3, #64
-	WORD $0xd10040e7 // sub x7, x7, #16
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side8
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side8zero
 
 by8side8:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side8zero:
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -8446,143 +11964,145 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side8
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side8zero
 
 by4side8:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side8zero:
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -8593,163 +12113,165 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side8
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side8zero
 
 by1side8:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side8zero:
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -8760,22 +12282,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -8788,73 +12310,81 @@ TEXT ·depthwiseRunF32w5s1NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910021cf // add x15, x14, #8
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100218d // add x13, x12, #8
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf10015df // cmp x14, #5
+	BNE  by8begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by8begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by8inner
+
+by8begin:
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0xacc25e76 // ldp q22, q23, [x19], #64
-	WORD $0xacc26678 // ldp q24, q25, [x19], #64
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0xacc25e16 // ldp q22, q23, [x16], #64
+	WORD $0xacc26618 // ldp q24, q25, [x16], #64
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
@@ -8863,7 +12393,7 @@ by8row:
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
@@ -8872,73 +12402,73 @@ by8row:
 	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
 	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
 	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0xacc25e76 // ldp q22, q23, [x19], #64
-	WORD $0xacc26678 // ldp q24, q25, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0xacc25e16 // ldp q22, q23, [x16], #64
+	WORD $0xacc26618 // ldp q24, q25, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by8side1
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side1zero
 
 by8side1:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side1zero:
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
@@ -8947,7 +12477,7 @@ by8side1zero:
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
@@ -8956,46 +12486,46 @@ by8side1zero:
 	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
 	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by8side6
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side6zero
 
 by8side6:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side6zero:
 	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
 	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side7
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side7zero
 
 by8side7:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side7zero:
 	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -9014,178 +12544,519 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+
+by8next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	JMP  by8end
+
+by8inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd342fdad // lsr x13, x13, #2
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+	WORD $0xa9435c56 // ldp x22, x23, [x2, #48]
+	WORD $0x8b0102d6 // add x22, x22, x1
+	WORD $0x9b175996 // madd x22, x12, x23, x22
+	WORD $0xa9446458 // ldp x24, x25, [x2, #64]
+	WORD $0x8b010318 // add x24, x24, x1
+	WORD $0x9b196198 // madd x24, x12, x25, x24
+
+by8innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407dfe // ldp q30, q31, [x15]
+	WORD $0xcb1005ef // sub x15, x15, x16, lsl #1
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407e3e // ldp q30, q31, [x17]
+	WORD $0xcb130631 // sub x17, x17, x19, lsl #1
+	WORD $0xcb130231 // sub x17, x17, x19
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407e9e // ldp q30, q31, [x20]
+	WORD $0xcb150694 // sub x20, x20, x21, lsl #1
+	WORD $0xcb150294 // sub x20, x20, x21
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407ede // ldp q30, q31, [x22]
+	WORD $0xcb1706d6 // sub x22, x22, x23, lsl #1
+	WORD $0xcb1702d6 // sub x22, x22, x23
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407f1e // ldp q30, q31, [x24]
+	WORD $0xcb190718 // sub x24, x24, x25, lsl #1
+	WORD $0xcb190318 // sub x24, x24, x25
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	CBZ  R5, by8innerstore
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8innerstore:
+	WORD $0x4c84a9c0 // st1 {v0.4s, v1.4s}, [x14], x4
+	WORD $0x4c84a9c2 // st1 {v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c84a9c4 // st1 {v4.4s, v5.4s}, [x14], x4
+	WORD $0x4c84a9c6 // st1 {v6.4s, v7.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by8innertile
+	JMP  by8next
+
+by8end:
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910021cf // add x15, x14, #8
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100218d // add x13, x12, #8
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0x3cc40673 // ldr q19, [x19], #64
-	WORD $0x3cc40674 // ldr q20, [x19], #64
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0x3cc40613 // ldr q19, [x16], #64
+	WORD $0x3cc40614 // ldr q20, [x16], #64
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0x3cc40673 // ldr q19, [x19], #64
-	WORD $0x3cc40674 // ldr q20, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0x3cc40613 // ldr q19, [x16], #64
+	WORD $0x3cc40614 // ldr q20, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by4side1
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side1zero
 
 by4side1:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side1zero:
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by4side6
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side6zero
 
 by4side6:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side6zero:
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side7
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side7zero
 
 by4side7:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side7zero:
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -9196,196 +13067,198 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910021cf // add x15, x14, #8
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100218d // add x13, x12, #8
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0xbd40c273 // ldr s19, [x19, #192]
-	WORD $0xbd410274 // ldr s20, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0xbd40c213 // ldr s19, [x16, #192]
+	WORD $0xbd410214 // ldr s20, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0xbd40c273 // ldr s19, [x19, #192]
-	WORD $0xbd410274 // ldr s20, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0xbd40c213 // ldr s19, [x16, #192]
+	WORD $0xbd410214 // ldr s20, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by1side1
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side1zero
 
 by1side1:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side1zero:
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by1side6
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side6zero
 
 by1side6:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side6zero:
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side7
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side7zero
 
 by1side7:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side7zero:
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -9396,22 +13269,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -9424,221 +13297,229 @@ TEXT ·depthwiseRunF32w5s2NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x91002dcf // add x15, x14, #11
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x91002d8d // add x13, x12, #11
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf10015df // cmp x14, #5
+	BNE  by8begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by8begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by8inner
+
+by8begin:
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0xacc25e76 // ldp q22, q23, [x19], #64
-	WORD $0xacc26678 // ldp q24, q25, [x19], #64
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0xacc25e16 // ldp q22, q23, [x16], #64
+	WORD $0xacc26618 // ldp q24, q25, [x16], #64
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xacc24670 // ldp q16, q17, [x19], #64
-	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
-	WORD $0xacc25674 // ldp q20, q21, [x19], #64
-	WORD $0xacc25e76 // ldp q22, q23, [x19], #64
-	WORD $0xacc26678 // ldp q24, q25, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xacc24610 // ldp q16, q17, [x16], #64
+	WORD $0xacc24e12 // ldp q18, q19, [x16], #64
+	WORD $0xacc25614 // ldp q20, q21, [x16], #64
+	WORD $0xacc25e16 // ldp q22, q23, [x16], #64
+	WORD $0xacc26618 // ldp q24, q25, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by8side1
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side1zero
 
 by8side1:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side1zero:
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by8side9
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side9zero
 
 by8side9:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side9zero:
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side10
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side10zero
 
 by8side10:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side10zero:
 	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -9657,185 +13538,536 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+
+by8next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	JMP  by8end
+
+by8inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd343fdad // lsr x13, x13, #3
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+	WORD $0xa9435c56 // ldp x22, x23, [x2, #48]
+	WORD $0x8b0102d6 // add x22, x22, x1
+	WORD $0x9b175996 // madd x22, x12, x23, x22
+	WORD $0xa9446458 // ldp x24, x25, [x2, #64]
+	WORD $0x8b010318 // add x24, x24, x1
+	WORD $0x9b196198 // madd x24, x12, x25, x24
+
+by8innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad4075fc // ldp q28, q29, [x15]
+	WORD $0xcb1005ef // sub x15, x15, x16, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad40763c // ldp q28, q29, [x17]
+	WORD $0xcb130631 // sub x17, x17, x19, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad40769c // ldp q28, q29, [x20]
+	WORD $0xcb150694 // sub x20, x20, x21, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad4076dc // ldp q28, q29, [x22]
+	WORD $0xcb1706d6 // sub x22, x22, x23, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0xacc24590 // ldp q16, q17, [x12], #64
+	WORD $0xacc24d92 // ldp q18, q19, [x12], #64
+	WORD $0xacc25594 // ldp q20, q21, [x12], #64
+	WORD $0xacc25d96 // ldp q22, q23, [x12], #64
+	WORD $0xacc26598 // ldp q24, q25, [x12], #64
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad40771c // ldp q28, q29, [x24]
+	WORD $0xcb190718 // sub x24, x24, x25, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	CBZ  R5, by8innerstore
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8innerstore:
+	WORD $0x4c84a9c0 // st1 {v0.4s, v1.4s}, [x14], x4
+	WORD $0x4c84a9c2 // st1 {v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c84a9c4 // st1 {v4.4s, v5.4s}, [x14], x4
+	WORD $0x4c84a9c6 // st1 {v6.4s, v7.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by8innertile
+	JMP  by8next
+
+by8end:
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x91002dcf // add x15, x14, #11
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x91002d8d // add x13, x12, #11
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0x3cc40673 // ldr q19, [x19], #64
-	WORD $0x3cc40674 // ldr q20, [x19], #64
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0x3cc40613 // ldr q19, [x16], #64
+	WORD $0x3cc40614 // ldr q20, [x16], #64
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3cc40670 // ldr q16, [x19], #64
-	WORD $0x3cc40671 // ldr q17, [x19], #64
-	WORD $0x3cc40672 // ldr q18, [x19], #64
-	WORD $0x3cc40673 // ldr q19, [x19], #64
-	WORD $0x3cc40674 // ldr q20, [x19], #64
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3cc40610 // ldr q16, [x16], #64
+	WORD $0x3cc40611 // ldr q17, [x16], #64
+	WORD $0x3cc40612 // ldr q18, [x16], #64
+	WORD $0x3cc40613 // ldr q19, [x16], #64
+	WORD $0x3cc40614 // ldr q20, [x16], #64
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by4side1
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side1zero
 
 by4side1:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side1zero:
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by4side9
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side9zero
 
 by4side9:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side9zero:
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side10
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side10zero
 
 by4side10:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side10zero:
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -9846,209 +14078,211 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x91002dcf // add x15, x14, #11
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x91002d8d // add x13, x12, #11
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0xbd40c273 // ldr s19, [x19, #192]
-	WORD $0xbd410274 // ldr s20, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0xbd40c213 // ldr s19, [x16, #192]
+	WORD $0xbd410214 // ldr s20, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xbd400270 // ldr s16, [x19]
-	WORD $0xbd404271 // ldr s17, [x19, #64]
-	WORD $0xbd408272 // ldr s18, [x19, #128]
-	WORD $0xbd40c273 // ldr s19, [x19, #192]
-	WORD $0xbd410274 // ldr s20, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0xbd40c213 // ldr s19, [x16, #192]
+	WORD $0xbd410214 // ldr s20, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by1side1
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side1zero
 
 by1side1:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side1zero:
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by1side9
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side9zero
 
 by1side9:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side9zero:
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side10
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side10zero
 
 by1side10:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side10zero:
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -10059,22 +14293,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -10475,6 +14709,7 @@ tap:
 	WORD $0x8b0100c6 // add x6, x6, x1
 	WORD $0xd343fc47 // lsr x7, x2, #3
 	CBZ  R7, four
+	TBNZ $0, R7, odd
 
 eight:
 	WORD $0xacc158d7 // ldp q23, q22, [x6], #32
@@ -10551,8 +14786,84 @@ eight:
 	WORD $0x4fb61b5e // fmla v30.4s, v26.4s, v22.s[3]
 	WORD $0x4fb61b7f // fmla v31.4s, v27.4s, v22.s[3]
 	WORD $0x91040063 // add x3, x3, #256
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, eight
+
+odd:
+	WORD $0xacc158d7 // ldp q23, q22, [x6], #32
+	WORD $0xad406c79 // ldp q25, q27, [x3]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
+	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
+	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
+	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
+	WORD $0xad416c79 // ldp q25, q27, [x3, #32]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb7131c // fmla v28.4s, v24.4s, v23.s[1]
+	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
+	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
+	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
+	WORD $0xad426c79 // ldp q25, q27, [x3, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f971b1c // fmla v28.4s, v24.4s, v23.s[2]
+	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
+	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
+	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
+	WORD $0xad436c79 // ldp q25, q27, [x3, #96]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb71b1c // fmla v28.4s, v24.4s, v23.s[3]
+	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
+	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
+	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
+	WORD $0xad446c79 // ldp q25, q27, [x3, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f96131c // fmla v28.4s, v24.4s, v22.s[0]
+	WORD $0x4f96133d // fmla v29.4s, v25.4s, v22.s[0]
+	WORD $0x4f96135e // fmla v30.4s, v26.4s, v22.s[0]
+	WORD $0x4f96137f // fmla v31.4s, v27.4s, v22.s[0]
+	WORD $0xad456c79 // ldp q25, q27, [x3, #160]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb6131c // fmla v28.4s, v24.4s, v22.s[1]
+	WORD $0x4fb6133d // fmla v29.4s, v25.4s, v22.s[1]
+	WORD $0x4fb6135e // fmla v30.4s, v26.4s, v22.s[1]
+	WORD $0x4fb6137f // fmla v31.4s, v27.4s, v22.s[1]
+	WORD $0xad466c79 // ldp q25, q27, [x3, #192]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f961b1c // fmla v28.4s, v24.4s, v22.s[2]
+	WORD $0x4f961b3d // fmla v29.4s, v25.4s, v22.s[2]
+	WORD $0x4f961b5e // fmla v30.4s, v26.4s, v22.s[2]
+	WORD $0x4f961b7f // fmla v31.4s, v27.4s, v22.s[2]
+	WORD $0xad476c79 // ldp q25, q27, [x3, #224]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb61b1c // fmla v28.4s, v24.4s, v22.s[3]
+	WORD $0x4fb61b3d // fmla v29.4s, v25.4s, v22.s[3]
+	WORD $0x4fb61b5e // fmla v30.4s, v26.4s, v22.s[3]
+	WORD $0x4fb61b7f // fmla v31.4s, v27.4s, v22.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0xf10008e7 // subs x7, x7, #2
+	BGT  eight
 
 four:
 	WORD $0x92400847 // and x7, x2, #0x7
@@ -10619,14 +14930,14 @@ next:
 	CBNZ R5, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb97 // fcmlt v23.4s, v28.4s, #0.0
-	WORD $0x4e771f9c // bic v28.16b, v28.16b, v23.16b
-	WORD $0x4ea0ebb7 // fcmlt v23.4s, v29.4s, #0.0
-	WORD $0x4e771fbd // bic v29.16b, v29.16b, v23.16b
-	WORD $0x4ea0ebd7 // fcmlt v23.4s, v30.4s, #0.0
-	WORD $0x4e771fde // bic v30.16b, v30.16b, v23.16b
-	WORD $0x4ea0ebf7 // fcmlt v23.4s, v31.4s, #0.0
-	WORD $0x4e771fff // bic v31.16b, v31.16b, v23.16b
+	WORD $0x4ea0eb98 // fcmlt v24.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb9 // fcmlt v25.4s, v29.4s, #0.0
+	WORD $0x4ea0ebda // fcmlt v26.4s, v30.4s, #0.0
+	WORD $0x4ea0ebfb // fcmlt v27.4s, v31.4s, #0.0
+	WORD $0x4e781f9c // bic v28.16b, v28.16b, v24.16b
+	WORD $0x4e791fbd // bic v29.16b, v29.16b, v25.16b
+	WORD $0x4e7a1fde // bic v30.16b, v30.16b, v26.16b
+	WORD $0x4e7b1fff // bic v31.16b, v31.16b, v27.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -10682,6 +14993,7 @@ tap:
 	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0xd343fc48 // lsr x8, x2, #3
 	CBZ  R8, four
+	TBNZ $0, R8, odd
 
 eight:
 	WORD $0xacc148f3 // ldp q19, q18, [x7], #32
@@ -10831,8 +15143,157 @@ eight:
 	WORD $0x4fb21aff // fmla v31.4s, v23.4s, v18.s[3]
 	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, eight
+
+odd:
+	WORD $0xacc148f3 // ldp q19, q18, [x7], #32
+	WORD $0xad405c75 // ldp q21, q23, [x3]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
+	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0xad415c75 // ldp q21, q23, [x3, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31298 // fmla v24.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
+	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0xad425c75 // ldp q21, q23, [x3, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a98 // fmla v24.4s, v20.4s, v19.s[2]
+	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
+	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
+	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0xad435c75 // ldp q21, q23, [x3, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a98 // fmla v24.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
+	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0xad445c75 // ldp q21, q23, [x3, #128]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0xad445c95 // ldp q21, q23, [x4, #128]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f92129c // fmla v28.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212bd // fmla v29.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212de // fmla v30.4s, v22.4s, v18.s[0]
+	WORD $0x4f9212ff // fmla v31.4s, v23.4s, v18.s[0]
+	WORD $0xad455c75 // ldp q21, q23, [x3, #160]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0xad455c95 // ldp q21, q23, [x4, #160]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb2129c // fmla v28.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212bd // fmla v29.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212de // fmla v30.4s, v22.4s, v18.s[1]
+	WORD $0x4fb212ff // fmla v31.4s, v23.4s, v18.s[1]
+	WORD $0xad465c75 // ldp q21, q23, [x3, #192]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0xad465c95 // ldp q21, q23, [x4, #192]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f921a9c // fmla v28.4s, v20.4s, v18.s[2]
+	WORD $0x4f921abd // fmla v29.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ade // fmla v30.4s, v22.4s, v18.s[2]
+	WORD $0x4f921aff // fmla v31.4s, v23.4s, v18.s[2]
+	WORD $0xad475c75 // ldp q21, q23, [x3, #224]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0xad475c95 // ldp q21, q23, [x4, #224]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb21a9c // fmla v28.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21abd // fmla v29.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21ade // fmla v30.4s, v22.4s, v18.s[3]
+	WORD $0x4fb21aff // fmla v31.4s, v23.4s, v18.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0xf1000908 // subs x8, x8, #2
+	BGT  eight
 
 four:
 	WORD $0x92400848 // and x8, x2, #0x7
@@ -10946,22 +15407,22 @@ next:
 	CBNZ R6, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
-	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
-	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
-	WORD $0x4e731f39 // bic v25.16b, v25.16b, v19.16b
-	WORD $0x4ea0eb53 // fcmlt v19.4s, v26.4s, #0.0
-	WORD $0x4e731f5a // bic v26.16b, v26.16b, v19.16b
-	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
-	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
-	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
-	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
-	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
-	WORD $0x4e731fbd // bic v29.16b, v29.16b, v19.16b
-	WORD $0x4ea0ebd3 // fcmlt v19.4s, v30.4s, #0.0
-	WORD $0x4e731fde // bic v30.16b, v30.16b, v19.16b
-	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
-	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
+	WORD $0x4ea0eb14 // fcmlt v20.4s, v24.4s, #0.0
+	WORD $0x4ea0eb35 // fcmlt v21.4s, v25.4s, #0.0
+	WORD $0x4ea0eb56 // fcmlt v22.4s, v26.4s, #0.0
+	WORD $0x4ea0eb77 // fcmlt v23.4s, v27.4s, #0.0
+	WORD $0x4e741f18 // bic v24.16b, v24.16b, v20.16b
+	WORD $0x4e751f39 // bic v25.16b, v25.16b, v21.16b
+	WORD $0x4e761f5a // bic v26.16b, v26.16b, v22.16b
+	WORD $0x4e771f7b // bic v27.16b, v27.16b, v23.16b
+	WORD $0x4ea0eb94 // fcmlt v20.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb5 // fcmlt v21.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd6 // fcmlt v22.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf7 // fcmlt v23.4s, v31.4s, #0.0
+	WORD $0x4e741f9c // bic v28.16b, v28.16b, v20.16b
+	WORD $0x4e751fbd // bic v29.16b, v29.16b, v21.16b
+	WORD $0x4e761fde // bic v30.16b, v30.16b, v22.16b
+	WORD $0x4e771fff // bic v31.16b, v31.16b, v23.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -11023,6 +15484,7 @@ tap:
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0xd343fc49 // lsr x9, x2, #3
 	CBZ  R9, four
+	TBNZ $0, R9, odd
 
 eight:
 	WORD $0xacc1390f // ldp q15, q14, [x8], #32
@@ -11245,8 +15707,230 @@ eight:
 	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
 	WORD $0x910400a5 // add x5, x5, #256
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+
+odd:
+	WORD $0xacc1390f // ldp q15, q14, [x8], #32
+	WORD $0xad404c71 // ldp q17, q19, [x3]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0xad404cb1 // ldp q17, q19, [x5]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0xad414c71 // ldp q17, q19, [x3, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0xad414cb1 // ldp q17, q19, [x5, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0xad424c71 // ldp q17, q19, [x3, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0xad424cb1 // ldp q17, q19, [x5, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0xad434c71 // ldp q17, q19, [x3, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0xad434cb1 // ldp q17, q19, [x5, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0xad444c71 // ldp q17, q19, [x3, #128]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1214 // fmla v20.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
+	WORD $0xad444c91 // ldp q17, q19, [x4, #128]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0xad444cb1 // ldp q17, q19, [x5, #128]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e121c // fmla v28.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
+	WORD $0xad454c71 // ldp q17, q19, [x3, #160]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1214 // fmla v20.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
+	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
+	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
+	WORD $0xad454c91 // ldp q17, q19, [x4, #160]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0xad454cb1 // ldp q17, q19, [x5, #160]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae121c // fmla v28.4s, v16.4s, v14.s[1]
+	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
+	WORD $0xad464c71 // ldp q17, q19, [x3, #192]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1a14 // fmla v20.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
+	WORD $0xad464c91 // ldp q17, q19, [x4, #192]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0xad464cb1 // ldp q17, q19, [x5, #192]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1a1c // fmla v28.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
+	WORD $0xad474c71 // ldp q17, q19, [x3, #224]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1a14 // fmla v20.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
+	WORD $0xad474c91 // ldp q17, q19, [x4, #224]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0xad474cb1 // ldp q17, q19, [x5, #224]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1a1c // fmla v28.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
+	WORD $0xf1000929 // subs x9, x9, #2
+	BGT  eight
 
 four:
 	WORD $0x92400849 // and x9, x2, #0x7
@@ -11407,30 +16091,30 @@ next:
 	CBNZ R7, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
-	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
-	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
-	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
-	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
-	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
-	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
-	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
-	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
-	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
-	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
-	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
-	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
-	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
-	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
-	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
-	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
-	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
-	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
-	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
-	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
-	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
-	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
-	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
+	WORD $0x4ea0ea90 // fcmlt v16.4s, v20.4s, #0.0
+	WORD $0x4ea0eab1 // fcmlt v17.4s, v21.4s, #0.0
+	WORD $0x4ea0ead2 // fcmlt v18.4s, v22.4s, #0.0
+	WORD $0x4ea0eaf3 // fcmlt v19.4s, v23.4s, #0.0
+	WORD $0x4e701e94 // bic v20.16b, v20.16b, v16.16b
+	WORD $0x4e711eb5 // bic v21.16b, v21.16b, v17.16b
+	WORD $0x4e721ed6 // bic v22.16b, v22.16b, v18.16b
+	WORD $0x4e731ef7 // bic v23.16b, v23.16b, v19.16b
+	WORD $0x4ea0eb10 // fcmlt v16.4s, v24.4s, #0.0
+	WORD $0x4ea0eb31 // fcmlt v17.4s, v25.4s, #0.0
+	WORD $0x4ea0eb52 // fcmlt v18.4s, v26.4s, #0.0
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e701f18 // bic v24.16b, v24.16b, v16.16b
+	WORD $0x4e711f39 // bic v25.16b, v25.16b, v17.16b
+	WORD $0x4e721f5a // bic v26.16b, v26.16b, v18.16b
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0eb90 // fcmlt v16.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb1 // fcmlt v17.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd2 // fcmlt v18.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e701f9c // bic v28.16b, v28.16b, v16.16b
+	WORD $0x4e711fbd // bic v29.16b, v29.16b, v17.16b
+	WORD $0x4e721fde // bic v30.16b, v30.16b, v18.16b
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -11498,6 +16182,7 @@ tap:
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xd343fc4a // lsr x10, x2, #3
 	CBZ  R10, four
+	TBNZ $0, R10, odd
 
 eight:
 	WORD $0xacc1292b // ldp q11, q10, [x9], #32
@@ -11793,8 +16478,303 @@ eight:
 	WORD $0x91040084 // add x4, x4, #256
 	WORD $0x910400a5 // add x5, x5, #256
 	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+
+odd:
+	WORD $0xacc1292b // ldp q11, q10, [x9], #32
+	WORD $0xad403c6d // ldp q13, q15, [x3]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
+	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
+	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0xad413c6d // ldp q13, q15, [x3, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1190 // fmla v16.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1194 // fmla v20.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
+	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0xad423c6d // ldp q13, q15, [x3, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1990 // fmla v16.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1994 // fmla v20.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
+	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0xad433c6d // ldp q13, q15, [x3, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1990 // fmla v16.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1994 // fmla v20.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
+	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0xad443c6d // ldp q13, q15, [x3, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0xad443c8d // ldp q13, q15, [x4, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0xad443cad // ldp q13, q15, [x5, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0xad443ccd // ldp q13, q15, [x6, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a119c // fmla v28.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11bd // fmla v29.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11de // fmla v30.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11ff // fmla v31.4s, v15.4s, v10.s[0]
+	WORD $0xad453c6d // ldp q13, q15, [x3, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0xad453c8d // ldp q13, q15, [x4, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0xad453cad // ldp q13, q15, [x5, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0xad453ccd // ldp q13, q15, [x6, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa119c // fmla v28.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11bd // fmla v29.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11de // fmla v30.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11ff // fmla v31.4s, v15.4s, v10.s[1]
+	WORD $0xad463c6d // ldp q13, q15, [x3, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0xad463c8d // ldp q13, q15, [x4, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0xad463cad // ldp q13, q15, [x5, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0xad463ccd // ldp q13, q15, [x6, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a199c // fmla v28.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19bd // fmla v29.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19de // fmla v30.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19ff // fmla v31.4s, v15.4s, v10.s[2]
+	WORD $0xad473c6d // ldp q13, q15, [x3, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0xad473c8d // ldp q13, q15, [x4, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0xad473cad // ldp q13, q15, [x5, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0xad473ccd // ldp q13, q15, [x6, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa199c // fmla v28.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19bd // fmla v29.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19de // fmla v30.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19ff // fmla v31.4s, v15.4s, v10.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xf100094a // subs x10, x10, #2
+	BGT  eight
 
 four:
 	WORD $0x9240084a // and x10, x2, #0x7
@@ -12002,38 +16982,38 @@ next:
 	CBNZ R8, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
-	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
-	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
-	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
-	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
-	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
-	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
-	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
-	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
-	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
-	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2d // fcmlt v13.4s, v17.4s, #0.0
+	WORD $0x4ea0ea4e // fcmlt v14.4s, v18.4s, #0.0
+	WORD $0x4ea0ea6f // fcmlt v15.4s, v19.4s, #0.0
+	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
+	WORD $0x4e6d1e31 // bic v17.16b, v17.16b, v13.16b
+	WORD $0x4e6e1e52 // bic v18.16b, v18.16b, v14.16b
+	WORD $0x4e6f1e73 // bic v19.16b, v19.16b, v15.16b
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4ea0eaad // fcmlt v13.4s, v21.4s, #0.0
+	WORD $0x4ea0eace // fcmlt v14.4s, v22.4s, #0.0
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
+	WORD $0x4e6d1eb5 // bic v21.16b, v21.16b, v13.16b
+	WORD $0x4e6e1ed6 // bic v22.16b, v22.16b, v14.16b
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
+	WORD $0x4ea0eb0c // fcmlt v12.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2d // fcmlt v13.4s, v25.4s, #0.0
+	WORD $0x4ea0eb4e // fcmlt v14.4s, v26.4s, #0.0
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6c1f18 // bic v24.16b, v24.16b, v12.16b
+	WORD $0x4e6d1f39 // bic v25.16b, v25.16b, v13.16b
+	WORD $0x4e6e1f5a // bic v26.16b, v26.16b, v14.16b
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0eb8c // fcmlt v12.4s, v28.4s, #0.0
+	WORD $0x4ea0ebad // fcmlt v13.4s, v29.4s, #0.0
+	WORD $0x4ea0ebce // fcmlt v14.4s, v30.4s, #0.0
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6c1f9c // bic v28.16b, v28.16b, v12.16b
+	WORD $0x4e6d1fbd // bic v29.16b, v29.16b, v13.16b
+	WORD $0x4e6e1fde // bic v30.16b, v30.16b, v14.16b
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -12101,6 +17081,7 @@ tap:
 	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0xd343fc48 // lsr x8, x2, #3
 	CBZ  R8, four
+	TBNZ $0, R8, odd
 
 eight:
 	WORD $0xacc144d3 // ldp q19, q17, [x6], #32
@@ -12210,8 +17191,117 @@ eight:
 	WORD $0x4fb11aff // fmla v31.4s, v23.4s, v17.s[3]
 	WORD $0x4fb01afb // fmla v27.4s, v23.4s, v16.s[3]
 	WORD $0x91040063 // add x3, x3, #256
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, eight
+
+odd:
+	WORD $0xacc144d3 // ldp q19, q17, [x6], #32
+	WORD $0xacc140f2 // ldp q18, q16, [x7], #32
+	WORD $0xad405c75 // ldp q21, q23, [x3]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0xad415c75 // ldp q21, q23, [x3, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0xad425c75 // ldp q21, q23, [x3, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0xad435c75 // ldp q21, q23, [x3, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0xad445c75 // ldp q21, q23, [x3, #128]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f91129c // fmla v28.4s, v20.4s, v17.s[0]
+	WORD $0x4f901298 // fmla v24.4s, v20.4s, v16.s[0]
+	WORD $0x4f9112bd // fmla v29.4s, v21.4s, v17.s[0]
+	WORD $0x4f9012b9 // fmla v25.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112de // fmla v30.4s, v22.4s, v17.s[0]
+	WORD $0x4f9012da // fmla v26.4s, v22.4s, v16.s[0]
+	WORD $0x4f9112ff // fmla v31.4s, v23.4s, v17.s[0]
+	WORD $0x4f9012fb // fmla v27.4s, v23.4s, v16.s[0]
+	WORD $0xad455c75 // ldp q21, q23, [x3, #160]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb1129c // fmla v28.4s, v20.4s, v17.s[1]
+	WORD $0x4fb01298 // fmla v24.4s, v20.4s, v16.s[1]
+	WORD $0x4fb112bd // fmla v29.4s, v21.4s, v17.s[1]
+	WORD $0x4fb012b9 // fmla v25.4s, v21.4s, v16.s[1]
+	WORD $0x4fb112de // fmla v30.4s, v22.4s, v17.s[1]
+	WORD $0x4fb012da // fmla v26.4s, v22.4s, v16.s[1]
+	WORD $0x4fb112ff // fmla v31.4s, v23.4s, v17.s[1]
+	WORD $0x4fb012fb // fmla v27.4s, v23.4s, v16.s[1]
+	WORD $0xad465c75 // ldp q21, q23, [x3, #192]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f911a9c // fmla v28.4s, v20.4s, v17.s[2]
+	WORD $0x4f901a98 // fmla v24.4s, v20.4s, v16.s[2]
+	WORD $0x4f911abd // fmla v29.4s, v21.4s, v17.s[2]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f911ade // fmla v30.4s, v22.4s, v17.s[2]
+	WORD $0x4f901ada // fmla v26.4s, v22.4s, v16.s[2]
+	WORD $0x4f911aff // fmla v31.4s, v23.4s, v17.s[2]
+	WORD $0x4f901afb // fmla v27.4s, v23.4s, v16.s[2]
+	WORD $0xad475c75 // ldp q21, q23, [x3, #224]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb11a9c // fmla v28.4s, v20.4s, v17.s[3]
+	WORD $0x4fb01a98 // fmla v24.4s, v20.4s, v16.s[3]
+	WORD $0x4fb11abd // fmla v29.4s, v21.4s, v17.s[3]
+	WORD $0x4fb01ab9 // fmla v25.4s, v21.4s, v16.s[3]
+	WORD $0x4fb11ade // fmla v30.4s, v22.4s, v17.s[3]
+	WORD $0x4fb01ada // fmla v26.4s, v22.4s, v16.s[3]
+	WORD $0x4fb11aff // fmla v31.4s, v23.4s, v17.s[3]
+	WORD $0x4fb01afb // fmla v27.4s, v23.4s, v16.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0xf1000908 // subs x8, x8, #2
+	BGT  eight
 
 four:
 	WORD $0x92400848 // and x8, x2, #0x7
@@ -12300,22 +17390,22 @@ next:
 	CBNZ R5, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
-	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
-	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
-	WORD $0x4e731fbd // bic v29.16b, v29.16b, v19.16b
-	WORD $0x4ea0ebd3 // fcmlt v19.4s, v30.4s, #0.0
-	WORD $0x4e731fde // bic v30.16b, v30.16b, v19.16b
-	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
-	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
-	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
-	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
-	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
-	WORD $0x4e731f39 // bic v25.16b, v25.16b, v19.16b
-	WORD $0x4ea0eb53 // fcmlt v19.4s, v26.4s, #0.0
-	WORD $0x4e731f5a // bic v26.16b, v26.16b, v19.16b
-	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
-	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0eb94 // fcmlt v20.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb5 // fcmlt v21.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd6 // fcmlt v22.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf7 // fcmlt v23.4s, v31.4s, #0.0
+	WORD $0x4e741f9c // bic v28.16b, v28.16b, v20.16b
+	WORD $0x4e751fbd // bic v29.16b, v29.16b, v21.16b
+	WORD $0x4e761fde // bic v30.16b, v30.16b, v22.16b
+	WORD $0x4e771fff // bic v31.16b, v31.16b, v23.16b
+	WORD $0x4ea0eb14 // fcmlt v20.4s, v24.4s, #0.0
+	WORD $0x4ea0eb35 // fcmlt v21.4s, v25.4s, #0.0
+	WORD $0x4ea0eb56 // fcmlt v22.4s, v26.4s, #0.0
+	WORD $0x4ea0eb77 // fcmlt v23.4s, v27.4s, #0.0
+	WORD $0x4e741f18 // bic v24.16b, v24.16b, v20.16b
+	WORD $0x4e751f39 // bic v25.16b, v25.16b, v21.16b
+	WORD $0x4e761f5a // bic v26.16b, v26.16b, v22.16b
+	WORD $0x4e771f7b // bic v27.16b, v27.16b, v23.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -12399,6 +17489,7 @@ tap:
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0xd343fc49 // lsr x9, x2, #3
 	CBZ  R9, four
+	TBNZ $0, R9, odd
 
 eight:
 	WORD $0xacc124eb // ldp q11, q9, [x7], #32
@@ -12613,8 +17704,222 @@ eight:
 	WORD $0x4fa819f7 // fmla v23.4s, v15.4s, v8.s[3]
 	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+
+odd:
+	WORD $0xacc124eb // ldp q11, q9, [x7], #32
+	WORD $0xacc1210a // ldp q10, q8, [x8], #32
+	WORD $0xad403c6d // ldp q13, q15, [x3]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0xad413c6d // ldp q13, q15, [x3, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0xad423c6d // ldp q13, q15, [x3, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0xad433c6d // ldp q13, q15, [x3, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0xad443c6d // ldp q13, q15, [x3, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f891198 // fmla v24.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8911b9 // fmla v25.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911da // fmla v26.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8911fb // fmla v27.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xad443c8d // ldp q13, q15, [x4, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f89119c // fmla v28.4s, v12.4s, v9.s[0]
+	WORD $0x4f881194 // fmla v20.4s, v12.4s, v8.s[0]
+	WORD $0x4f8911bd // fmla v29.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b5 // fmla v21.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911de // fmla v30.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d6 // fmla v22.4s, v14.4s, v8.s[0]
+	WORD $0x4f8911ff // fmla v31.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f7 // fmla v23.4s, v15.4s, v8.s[0]
+	WORD $0xad453c6d // ldp q13, q15, [x3, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa91198 // fmla v24.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fa911b9 // fmla v25.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911da // fmla v26.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fa911fb // fmla v27.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0xad453c8d // ldp q13, q15, [x4, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa9119c // fmla v28.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81194 // fmla v20.4s, v12.4s, v8.s[1]
+	WORD $0x4fa911bd // fmla v29.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b5 // fmla v21.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911de // fmla v30.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d6 // fmla v22.4s, v14.4s, v8.s[1]
+	WORD $0x4fa911ff // fmla v31.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f7 // fmla v23.4s, v15.4s, v8.s[1]
+	WORD $0xad463c6d // ldp q13, q15, [x3, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f891998 // fmla v24.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8919b9 // fmla v25.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919da // fmla v26.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8919fb // fmla v27.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0xad463c8d // ldp q13, q15, [x4, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f89199c // fmla v28.4s, v12.4s, v9.s[2]
+	WORD $0x4f881994 // fmla v20.4s, v12.4s, v8.s[2]
+	WORD $0x4f8919bd // fmla v29.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b5 // fmla v21.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919de // fmla v30.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d6 // fmla v22.4s, v14.4s, v8.s[2]
+	WORD $0x4f8919ff // fmla v31.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f7 // fmla v23.4s, v15.4s, v8.s[2]
+	WORD $0xad473c6d // ldp q13, q15, [x3, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa91998 // fmla v24.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fa919b9 // fmla v25.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919da // fmla v26.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fa919fb // fmla v27.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0xad473c8d // ldp q13, q15, [x4, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa9199c // fmla v28.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81994 // fmla v20.4s, v12.4s, v8.s[3]
+	WORD $0x4fa919bd // fmla v29.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b5 // fmla v21.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919de // fmla v30.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d6 // fmla v22.4s, v14.4s, v8.s[3]
+	WORD $0x4fa919ff // fmla v31.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f7 // fmla v23.4s, v15.4s, v8.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0xf1000929 // subs x9, x9, #2
+	BGT  eight
 
 four:
 	WORD $0x92400849 // and x9, x2, #0x7
@@ -12770,38 +18075,38 @@ next:
 	CBNZ R6, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
-	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
-	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
-	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
-	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
-	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
-	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
-	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
-	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
-	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
-	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4ea0eb0c // fcmlt v12.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2d // fcmlt v13.4s, v25.4s, #0.0
+	WORD $0x4ea0eb4e // fcmlt v14.4s, v26.4s, #0.0
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6c1f18 // bic v24.16b, v24.16b, v12.16b
+	WORD $0x4e6d1f39 // bic v25.16b, v25.16b, v13.16b
+	WORD $0x4e6e1f5a // bic v26.16b, v26.16b, v14.16b
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0eb8c // fcmlt v12.4s, v28.4s, #0.0
+	WORD $0x4ea0ebad // fcmlt v13.4s, v29.4s, #0.0
+	WORD $0x4ea0ebce // fcmlt v14.4s, v30.4s, #0.0
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6c1f9c // bic v28.16b, v28.16b, v12.16b
+	WORD $0x4e6d1fbd // bic v29.16b, v29.16b, v13.16b
+	WORD $0x4e6e1fde // bic v30.16b, v30.16b, v14.16b
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
+	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2d // fcmlt v13.4s, v17.4s, #0.0
+	WORD $0x4ea0ea4e // fcmlt v14.4s, v18.4s, #0.0
+	WORD $0x4ea0ea6f // fcmlt v15.4s, v19.4s, #0.0
+	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
+	WORD $0x4e6d1e31 // bic v17.16b, v17.16b, v13.16b
+	WORD $0x4e6e1e52 // bic v18.16b, v18.16b, v14.16b
+	WORD $0x4e6f1e73 // bic v19.16b, v19.16b, v15.16b
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4ea0eaad // fcmlt v13.4s, v21.4s, #0.0
+	WORD $0x4ea0eace // fcmlt v14.4s, v22.4s, #0.0
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
+	WORD $0x4e6d1eb5 // bic v21.16b, v21.16b, v13.16b
+	WORD $0x4e6e1ed6 // bic v22.16b, v22.16b, v14.16b
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -12896,6 +18201,7 @@ tap:
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xd343fc4a // lsr x10, x2, #3
 	CBZ  R10, four
+	TBNZ $0, R10, odd
 
 eight:
 	WORD $0xacc10503 // ldp q3, q1, [x8], #32
@@ -13215,8 +18521,327 @@ eight:
 	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
 	WORD $0x910400a5 // add x5, x5, #256
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+
+odd:
+	WORD $0xacc10503 // ldp q3, q1, [x8], #32
+	WORD $0xacc10122 // ldp q2, q0, [x9], #32
+	WORD $0xad401c65 // ldp q5, q7, [x3]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
+	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210a9 // fmla v9.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310d6 // fmla v22.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
+	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210ad // fmla v13.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0xad411c65 // ldp q5, q7, [x3, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31094 // fmla v20.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21088 // fmla v8.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b5 // fmla v21.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210a9 // fmla v9.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310d6 // fmla v22.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa2108c // fmla v12.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210ad // fmla v13.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
+	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0xad421c65 // ldp q5, q7, [x3, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831894 // fmla v20.4s, v4.4s, v3.s[2]
+	WORD $0x4f821888 // fmla v8.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b5 // fmla v21.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218a9 // fmla v9.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318d6 // fmla v22.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f82188c // fmla v12.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218ad // fmla v13.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
+	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0xad431c65 // ldp q5, q7, [x3, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31894 // fmla v20.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21888 // fmla v8.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b5 // fmla v21.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218a9 // fmla v9.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318d6 // fmla v22.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa2188c // fmla v12.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218ad // fmla v13.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
+	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0xad441c65 // ldp q5, q7, [x3, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f811094 // fmla v20.4s, v4.4s, v1.s[0]
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110b5 // fmla v21.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010a9 // fmla v9.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110d6 // fmla v22.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ca // fmla v10.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110f7 // fmla v23.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010eb // fmla v11.4s, v7.4s, v0.s[0]
+	WORD $0xad441c85 // ldp q5, q7, [x4, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f811098 // fmla v24.4s, v4.4s, v1.s[0]
+	WORD $0x4f80108c // fmla v12.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110b9 // fmla v25.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010ad // fmla v13.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110da // fmla v26.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ce // fmla v14.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110fb // fmla v27.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010ef // fmla v15.4s, v7.4s, v0.s[0]
+	WORD $0xad441ca5 // ldp q5, q7, [x5, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f81109c // fmla v28.4s, v4.4s, v1.s[0]
+	WORD $0x4f801090 // fmla v16.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110bd // fmla v29.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010b1 // fmla v17.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110de // fmla v30.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010d2 // fmla v18.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110ff // fmla v31.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010f3 // fmla v19.4s, v7.4s, v0.s[0]
+	WORD $0xad451c65 // ldp q5, q7, [x3, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa11094 // fmla v20.4s, v4.4s, v1.s[1]
+	WORD $0x4fa01088 // fmla v8.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110b5 // fmla v21.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010a9 // fmla v9.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110d6 // fmla v22.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ca // fmla v10.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110f7 // fmla v23.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010eb // fmla v11.4s, v7.4s, v0.s[1]
+	WORD $0xad451c85 // ldp q5, q7, [x4, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa11098 // fmla v24.4s, v4.4s, v1.s[1]
+	WORD $0x4fa0108c // fmla v12.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110b9 // fmla v25.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010ad // fmla v13.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110da // fmla v26.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ce // fmla v14.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110fb // fmla v27.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010ef // fmla v15.4s, v7.4s, v0.s[1]
+	WORD $0xad451ca5 // ldp q5, q7, [x5, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa1109c // fmla v28.4s, v4.4s, v1.s[1]
+	WORD $0x4fa01090 // fmla v16.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110bd // fmla v29.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010b1 // fmla v17.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110de // fmla v30.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010d2 // fmla v18.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110ff // fmla v31.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010f3 // fmla v19.4s, v7.4s, v0.s[1]
+	WORD $0xad461c65 // ldp q5, q7, [x3, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f811894 // fmla v20.4s, v4.4s, v1.s[2]
+	WORD $0x4f801888 // fmla v8.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118b5 // fmla v21.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118d6 // fmla v22.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ca // fmla v10.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118f7 // fmla v23.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018eb // fmla v11.4s, v7.4s, v0.s[2]
+	WORD $0xad461c85 // ldp q5, q7, [x4, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f811898 // fmla v24.4s, v4.4s, v1.s[2]
+	WORD $0x4f80188c // fmla v12.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118b9 // fmla v25.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018ad // fmla v13.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118da // fmla v26.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ce // fmla v14.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118fb // fmla v27.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018ef // fmla v15.4s, v7.4s, v0.s[2]
+	WORD $0xad461ca5 // ldp q5, q7, [x5, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f81189c // fmla v28.4s, v4.4s, v1.s[2]
+	WORD $0x4f801890 // fmla v16.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118bd // fmla v29.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018b1 // fmla v17.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118de // fmla v30.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018d2 // fmla v18.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118ff // fmla v31.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018f3 // fmla v19.4s, v7.4s, v0.s[2]
+	WORD $0xad471c65 // ldp q5, q7, [x3, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa11894 // fmla v20.4s, v4.4s, v1.s[3]
+	WORD $0x4fa01888 // fmla v8.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118b5 // fmla v21.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018a9 // fmla v9.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118d6 // fmla v22.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ca // fmla v10.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118f7 // fmla v23.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018eb // fmla v11.4s, v7.4s, v0.s[3]
+	WORD $0xad471c85 // ldp q5, q7, [x4, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa11898 // fmla v24.4s, v4.4s, v1.s[3]
+	WORD $0x4fa0188c // fmla v12.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118b9 // fmla v25.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018ad // fmla v13.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118da // fmla v26.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ce // fmla v14.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118fb // fmla v27.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018ef // fmla v15.4s, v7.4s, v0.s[3]
+	WORD $0xad471ca5 // ldp q5, q7, [x5, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa1189c // fmla v28.4s, v4.4s, v1.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118bd // fmla v29.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018b1 // fmla v17.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118de // fmla v30.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018d2 // fmla v18.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118ff // fmla v31.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018f3 // fmla v19.4s, v7.4s, v0.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
+	WORD $0xf100094a // subs x10, x10, #2
+	BGT  eight
 
 four:
 	WORD $0x9240084a // and x10, x2, #0x7
@@ -13439,54 +19064,54 @@ next:
 	CBNZ R7, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
-	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
-	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
-	WORD $0x4e631eb5 // bic v21.16b, v21.16b, v3.16b
-	WORD $0x4ea0eac3 // fcmlt v3.4s, v22.4s, #0.0
-	WORD $0x4e631ed6 // bic v22.16b, v22.16b, v3.16b
-	WORD $0x4ea0eae3 // fcmlt v3.4s, v23.4s, #0.0
-	WORD $0x4e631ef7 // bic v23.16b, v23.16b, v3.16b
-	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
-	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
-	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
-	WORD $0x4e631f39 // bic v25.16b, v25.16b, v3.16b
-	WORD $0x4ea0eb43 // fcmlt v3.4s, v26.4s, #0.0
-	WORD $0x4e631f5a // bic v26.16b, v26.16b, v3.16b
-	WORD $0x4ea0eb63 // fcmlt v3.4s, v27.4s, #0.0
-	WORD $0x4e631f7b // bic v27.16b, v27.16b, v3.16b
-	WORD $0x4ea0eb83 // fcmlt v3.4s, v28.4s, #0.0
-	WORD $0x4e631f9c // bic v28.16b, v28.16b, v3.16b
-	WORD $0x4ea0eba3 // fcmlt v3.4s, v29.4s, #0.0
-	WORD $0x4e631fbd // bic v29.16b, v29.16b, v3.16b
-	WORD $0x4ea0ebc3 // fcmlt v3.4s, v30.4s, #0.0
-	WORD $0x4e631fde // bic v30.16b, v30.16b, v3.16b
-	WORD $0x4ea0ebe3 // fcmlt v3.4s, v31.4s, #0.0
-	WORD $0x4e631fff // bic v31.16b, v31.16b, v3.16b
-	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
-	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
-	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
-	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
-	WORD $0x4ea0e943 // fcmlt v3.4s, v10.4s, #0.0
-	WORD $0x4e631d4a // bic v10.16b, v10.16b, v3.16b
-	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
-	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
-	WORD $0x4ea0e983 // fcmlt v3.4s, v12.4s, #0.0
-	WORD $0x4e631d8c // bic v12.16b, v12.16b, v3.16b
-	WORD $0x4ea0e9a3 // fcmlt v3.4s, v13.4s, #0.0
-	WORD $0x4e631dad // bic v13.16b, v13.16b, v3.16b
-	WORD $0x4ea0e9c3 // fcmlt v3.4s, v14.4s, #0.0
-	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
-	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
-	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
-	WORD $0x4ea0ea03 // fcmlt v3.4s, v16.4s, #0.0
-	WORD $0x4e631e10 // bic v16.16b, v16.16b, v3.16b
-	WORD $0x4ea0ea23 // fcmlt v3.4s, v17.4s, #0.0
-	WORD $0x4e631e31 // bic v17.16b, v17.16b, v3.16b
-	WORD $0x4ea0ea43 // fcmlt v3.4s, v18.4s, #0.0
-	WORD $0x4e631e52 // bic v18.16b, v18.16b, v3.16b
-	WORD $0x4ea0ea63 // fcmlt v3.4s, v19.4s, #0.0
-	WORD $0x4e631e73 // bic v19.16b, v19.16b, v3.16b
+	WORD $0x4ea0ea84 // fcmlt v4.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa5 // fcmlt v5.4s, v21.4s, #0.0
+	WORD $0x4ea0eac6 // fcmlt v6.4s, v22.4s, #0.0
+	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
+	WORD $0x4e641e94 // bic v20.16b, v20.16b, v4.16b
+	WORD $0x4e651eb5 // bic v21.16b, v21.16b, v5.16b
+	WORD $0x4e661ed6 // bic v22.16b, v22.16b, v6.16b
+	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4ea0eb04 // fcmlt v4.4s, v24.4s, #0.0
+	WORD $0x4ea0eb25 // fcmlt v5.4s, v25.4s, #0.0
+	WORD $0x4ea0eb46 // fcmlt v6.4s, v26.4s, #0.0
+	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
+	WORD $0x4e641f18 // bic v24.16b, v24.16b, v4.16b
+	WORD $0x4e651f39 // bic v25.16b, v25.16b, v5.16b
+	WORD $0x4e661f5a // bic v26.16b, v26.16b, v6.16b
+	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4ea0eb84 // fcmlt v4.4s, v28.4s, #0.0
+	WORD $0x4ea0eba5 // fcmlt v5.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc6 // fcmlt v6.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
+	WORD $0x4e641f9c // bic v28.16b, v28.16b, v4.16b
+	WORD $0x4e651fbd // bic v29.16b, v29.16b, v5.16b
+	WORD $0x4e661fde // bic v30.16b, v30.16b, v6.16b
+	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4ea0e904 // fcmlt v4.4s, v8.4s, #0.0
+	WORD $0x4ea0e925 // fcmlt v5.4s, v9.4s, #0.0
+	WORD $0x4ea0e946 // fcmlt v6.4s, v10.4s, #0.0
+	WORD $0x4ea0e967 // fcmlt v7.4s, v11.4s, #0.0
+	WORD $0x4e641d08 // bic v8.16b, v8.16b, v4.16b
+	WORD $0x4e651d29 // bic v9.16b, v9.16b, v5.16b
+	WORD $0x4e661d4a // bic v10.16b, v10.16b, v6.16b
+	WORD $0x4e671d6b // bic v11.16b, v11.16b, v7.16b
+	WORD $0x4ea0e984 // fcmlt v4.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a5 // fcmlt v5.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c6 // fcmlt v6.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
+	WORD $0x4e641d8c // bic v12.16b, v12.16b, v4.16b
+	WORD $0x4e651dad // bic v13.16b, v13.16b, v5.16b
+	WORD $0x4e661dce // bic v14.16b, v14.16b, v6.16b
+	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
+	WORD $0x4ea0ea04 // fcmlt v4.4s, v16.4s, #0.0
+	WORD $0x4ea0ea25 // fcmlt v5.4s, v17.4s, #0.0
+	WORD $0x4ea0ea46 // fcmlt v6.4s, v18.4s, #0.0
+	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
+	WORD $0x4e641e10 // bic v16.16b, v16.16b, v4.16b
+	WORD $0x4e651e31 // bic v17.16b, v17.16b, v5.16b
+	WORD $0x4e661e52 // bic v18.16b, v18.16b, v6.16b
+	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -13586,6 +19211,7 @@ tap:
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0xd343fc49 // lsr x9, x2, #3
 	CBZ  R9, four
+	TBNZ $0, R9, odd
 
 eight:
 	WORD $0xacc130cf // ldp q15, q12, [x6], #32
@@ -13728,8 +19354,150 @@ eight:
 	WORD $0x4fab1a7b // fmla v27.4s, v19.4s, v11.s[3]
 	WORD $0x4faa1a77 // fmla v23.4s, v19.4s, v10.s[3]
 	WORD $0x91040063 // add x3, x3, #256
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+
+odd:
+	WORD $0xacc130cf // ldp q15, q12, [x6], #32
+	WORD $0xacc12cee // ldp q14, q11, [x7], #32
+	WORD $0xacc1290d // ldp q13, q10, [x8], #32
+	WORD $0xad404c71 // ldp q17, q19, [x3]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8d1235 // fmla v21.4s, v17.4s, v13.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8d1256 // fmla v22.4s, v18.4s, v13.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
+	WORD $0xad414c71 // ldp q17, q19, [x3, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fad1214 // fmla v20.4s, v16.4s, v13.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fad1235 // fmla v21.4s, v17.4s, v13.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fad1256 // fmla v22.4s, v18.4s, v13.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
+	WORD $0xad424c71 // ldp q17, q19, [x3, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8d1a14 // fmla v20.4s, v16.4s, v13.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8d1a35 // fmla v21.4s, v17.4s, v13.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8d1a56 // fmla v22.4s, v18.4s, v13.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
+	WORD $0xad434c71 // ldp q17, q19, [x3, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fad1a14 // fmla v20.4s, v16.4s, v13.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fad1a35 // fmla v21.4s, v17.4s, v13.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fad1a56 // fmla v22.4s, v18.4s, v13.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
+	WORD $0xad444c71 // ldp q17, q19, [x3, #128]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8c121c // fmla v28.4s, v16.4s, v12.s[0]
+	WORD $0x4f8b1218 // fmla v24.4s, v16.4s, v11.s[0]
+	WORD $0x4f8a1214 // fmla v20.4s, v16.4s, v10.s[0]
+	WORD $0x4f8c123d // fmla v29.4s, v17.4s, v12.s[0]
+	WORD $0x4f8b1239 // fmla v25.4s, v17.4s, v11.s[0]
+	WORD $0x4f8a1235 // fmla v21.4s, v17.4s, v10.s[0]
+	WORD $0x4f8c125e // fmla v30.4s, v18.4s, v12.s[0]
+	WORD $0x4f8b125a // fmla v26.4s, v18.4s, v11.s[0]
+	WORD $0x4f8a1256 // fmla v22.4s, v18.4s, v10.s[0]
+	WORD $0x4f8c127f // fmla v31.4s, v19.4s, v12.s[0]
+	WORD $0x4f8b127b // fmla v27.4s, v19.4s, v11.s[0]
+	WORD $0x4f8a1277 // fmla v23.4s, v19.4s, v10.s[0]
+	WORD $0xad454c71 // ldp q17, q19, [x3, #160]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fac121c // fmla v28.4s, v16.4s, v12.s[1]
+	WORD $0x4fab1218 // fmla v24.4s, v16.4s, v11.s[1]
+	WORD $0x4faa1214 // fmla v20.4s, v16.4s, v10.s[1]
+	WORD $0x4fac123d // fmla v29.4s, v17.4s, v12.s[1]
+	WORD $0x4fab1239 // fmla v25.4s, v17.4s, v11.s[1]
+	WORD $0x4faa1235 // fmla v21.4s, v17.4s, v10.s[1]
+	WORD $0x4fac125e // fmla v30.4s, v18.4s, v12.s[1]
+	WORD $0x4fab125a // fmla v26.4s, v18.4s, v11.s[1]
+	WORD $0x4faa1256 // fmla v22.4s, v18.4s, v10.s[1]
+	WORD $0x4fac127f // fmla v31.4s, v19.4s, v12.s[1]
+	WORD $0x4fab127b // fmla v27.4s, v19.4s, v11.s[1]
+	WORD $0x4faa1277 // fmla v23.4s, v19.4s, v10.s[1]
+	WORD $0xad464c71 // ldp q17, q19, [x3, #192]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8c1a1c // fmla v28.4s, v16.4s, v12.s[2]
+	WORD $0x4f8b1a18 // fmla v24.4s, v16.4s, v11.s[2]
+	WORD $0x4f8a1a14 // fmla v20.4s, v16.4s, v10.s[2]
+	WORD $0x4f8c1a3d // fmla v29.4s, v17.4s, v12.s[2]
+	WORD $0x4f8b1a39 // fmla v25.4s, v17.4s, v11.s[2]
+	WORD $0x4f8a1a35 // fmla v21.4s, v17.4s, v10.s[2]
+	WORD $0x4f8c1a5e // fmla v30.4s, v18.4s, v12.s[2]
+	WORD $0x4f8b1a5a // fmla v26.4s, v18.4s, v11.s[2]
+	WORD $0x4f8a1a56 // fmla v22.4s, v18.4s, v10.s[2]
+	WORD $0x4f8c1a7f // fmla v31.4s, v19.4s, v12.s[2]
+	WORD $0x4f8b1a7b // fmla v27.4s, v19.4s, v11.s[2]
+	WORD $0x4f8a1a77 // fmla v23.4s, v19.4s, v10.s[2]
+	WORD $0xad474c71 // ldp q17, q19, [x3, #224]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fac1a1c // fmla v28.4s, v16.4s, v12.s[3]
+	WORD $0x4fab1a18 // fmla v24.4s, v16.4s, v11.s[3]
+	WORD $0x4faa1a14 // fmla v20.4s, v16.4s, v10.s[3]
+	WORD $0x4fac1a3d // fmla v29.4s, v17.4s, v12.s[3]
+	WORD $0x4fab1a39 // fmla v25.4s, v17.4s, v11.s[3]
+	WORD $0x4faa1a35 // fmla v21.4s, v17.4s, v10.s[3]
+	WORD $0x4fac1a5e // fmla v30.4s, v18.4s, v12.s[3]
+	WORD $0x4fab1a5a // fmla v26.4s, v18.4s, v11.s[3]
+	WORD $0x4faa1a56 // fmla v22.4s, v18.4s, v10.s[3]
+	WORD $0x4fac1a7f // fmla v31.4s, v19.4s, v12.s[3]
+	WORD $0x4fab1a7b // fmla v27.4s, v19.4s, v11.s[3]
+	WORD $0x4faa1a77 // fmla v23.4s, v19.4s, v10.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0xf1000929 // subs x9, x9, #2
+	BGT  eight
 
 four:
 	WORD $0x92400849 // and x9, x2, #0x7
@@ -13840,30 +19608,30 @@ next:
 	CBNZ R5, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
-	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
-	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
-	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
-	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
-	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
-	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
-	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
-	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
-	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
-	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
-	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
-	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
-	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
-	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
-	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
-	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
-	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
-	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
-	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
-	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
-	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
-	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
-	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
+	WORD $0x4ea0eb90 // fcmlt v16.4s, v28.4s, #0.0
+	WORD $0x4ea0ebb1 // fcmlt v17.4s, v29.4s, #0.0
+	WORD $0x4ea0ebd2 // fcmlt v18.4s, v30.4s, #0.0
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e701f9c // bic v28.16b, v28.16b, v16.16b
+	WORD $0x4e711fbd // bic v29.16b, v29.16b, v17.16b
+	WORD $0x4e721fde // bic v30.16b, v30.16b, v18.16b
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
+	WORD $0x4ea0eb10 // fcmlt v16.4s, v24.4s, #0.0
+	WORD $0x4ea0eb31 // fcmlt v17.4s, v25.4s, #0.0
+	WORD $0x4ea0eb52 // fcmlt v18.4s, v26.4s, #0.0
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e701f18 // bic v24.16b, v24.16b, v16.16b
+	WORD $0x4e711f39 // bic v25.16b, v25.16b, v17.16b
+	WORD $0x4e721f5a // bic v26.16b, v26.16b, v18.16b
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0ea90 // fcmlt v16.4s, v20.4s, #0.0
+	WORD $0x4ea0eab1 // fcmlt v17.4s, v21.4s, #0.0
+	WORD $0x4ea0ead2 // fcmlt v18.4s, v22.4s, #0.0
+	WORD $0x4ea0eaf3 // fcmlt v19.4s, v23.4s, #0.0
+	WORD $0x4e701e94 // bic v20.16b, v20.16b, v16.16b
+	WORD $0x4e711eb5 // bic v21.16b, v21.16b, v17.16b
+	WORD $0x4e721ed6 // bic v22.16b, v22.16b, v18.16b
+	WORD $0x4e731ef7 // bic v23.16b, v23.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -13976,6 +19744,7 @@ tap:
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xd343fc4a // lsr x10, x2, #3
 	CBZ  R10, four
+	TBNZ $0, R10, odd
 
 eight:
 	WORD $0xacc100e3 // ldp q3, q0, [x7], #32
@@ -14257,8 +20026,289 @@ eight:
 	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
 	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+
+odd:
+	WORD $0xacc100e3 // ldp q3, q0, [x7], #32
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0xad401c65 // ldp q5, q7, [x3]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0xad411c65 // ldp q5, q7, [x3, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0xad421c65 // ldp q5, q7, [x3, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0xad431c65 // ldp q5, q7, [x3, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0xad441c65 // ldp q5, q7, [x3, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f801098 // fmla v24.4s, v4.4s, v0.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8010b9 // fmla v25.4s, v5.4s, v0.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010da // fmla v26.4s, v6.4s, v0.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010fb // fmla v27.4s, v7.4s, v0.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0xad441c85 // ldp q5, q7, [x4, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f80109c // fmla v28.4s, v4.4s, v0.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8010bd // fmla v29.4s, v5.4s, v0.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010de // fmla v30.4s, v6.4s, v0.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ff // fmla v31.4s, v7.4s, v0.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0xad451c65 // ldp q5, q7, [x3, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa01098 // fmla v24.4s, v4.4s, v0.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa010b9 // fmla v25.4s, v5.4s, v0.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010da // fmla v26.4s, v6.4s, v0.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010fb // fmla v27.4s, v7.4s, v0.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0xad451c85 // ldp q5, q7, [x4, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa0109c // fmla v28.4s, v4.4s, v0.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa010bd // fmla v29.4s, v5.4s, v0.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010de // fmla v30.4s, v6.4s, v0.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ff // fmla v31.4s, v7.4s, v0.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0xad461c65 // ldp q5, q7, [x3, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f801898 // fmla v24.4s, v4.4s, v0.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8018b9 // fmla v25.4s, v5.4s, v0.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018da // fmla v26.4s, v6.4s, v0.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018fb // fmla v27.4s, v7.4s, v0.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0xad461c85 // ldp q5, q7, [x4, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f80189c // fmla v28.4s, v4.4s, v0.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8018bd // fmla v29.4s, v5.4s, v0.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018de // fmla v30.4s, v6.4s, v0.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ff // fmla v31.4s, v7.4s, v0.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0xad471c65 // ldp q5, q7, [x3, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa01898 // fmla v24.4s, v4.4s, v0.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa018b9 // fmla v25.4s, v5.4s, v0.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018da // fmla v26.4s, v6.4s, v0.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018fb // fmla v27.4s, v7.4s, v0.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0xad471c85 // ldp q5, q7, [x4, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa0189c // fmla v28.4s, v4.4s, v0.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa018bd // fmla v29.4s, v5.4s, v0.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018de // fmla v30.4s, v6.4s, v0.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ff // fmla v31.4s, v7.4s, v0.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0xf100094a // subs x10, x10, #2
+	BGT  eight
 
 four:
 	WORD $0x9240084a // and x10, x2, #0x7
@@ -14456,54 +20506,54 @@ next:
 	CBNZ R6, tap
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
-	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
-	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
-	WORD $0x4e631f39 // bic v25.16b, v25.16b, v3.16b
-	WORD $0x4ea0eb43 // fcmlt v3.4s, v26.4s, #0.0
-	WORD $0x4e631f5a // bic v26.16b, v26.16b, v3.16b
-	WORD $0x4ea0eb63 // fcmlt v3.4s, v27.4s, #0.0
-	WORD $0x4e631f7b // bic v27.16b, v27.16b, v3.16b
-	WORD $0x4ea0eb83 // fcmlt v3.4s, v28.4s, #0.0
-	WORD $0x4e631f9c // bic v28.16b, v28.16b, v3.16b
-	WORD $0x4ea0eba3 // fcmlt v3.4s, v29.4s, #0.0
-	WORD $0x4e631fbd // bic v29.16b, v29.16b, v3.16b
-	WORD $0x4ea0ebc3 // fcmlt v3.4s, v30.4s, #0.0
-	WORD $0x4e631fde // bic v30.16b, v30.16b, v3.16b
-	WORD $0x4ea0ebe3 // fcmlt v3.4s, v31.4s, #0.0
-	WORD $0x4e631fff // bic v31.16b, v31.16b, v3.16b
-	WORD $0x4ea0ea03 // fcmlt v3.4s, v16.4s, #0.0
-	WORD $0x4e631e10 // bic v16.16b, v16.16b, v3.16b
-	WORD $0x4ea0ea23 // fcmlt v3.4s, v17.4s, #0.0
-	WORD $0x4e631e31 // bic v17.16b, v17.16b, v3.16b
-	WORD $0x4ea0ea43 // fcmlt v3.4s, v18.4s, #0.0
-	WORD $0x4e631e52 // bic v18.16b, v18.16b, v3.16b
-	WORD $0x4ea0ea63 // fcmlt v3.4s, v19.4s, #0.0
-	WORD $0x4e631e73 // bic v19.16b, v19.16b, v3.16b
-	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
-	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
-	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
-	WORD $0x4e631eb5 // bic v21.16b, v21.16b, v3.16b
-	WORD $0x4ea0eac3 // fcmlt v3.4s, v22.4s, #0.0
-	WORD $0x4e631ed6 // bic v22.16b, v22.16b, v3.16b
-	WORD $0x4ea0eae3 // fcmlt v3.4s, v23.4s, #0.0
-	WORD $0x4e631ef7 // bic v23.16b, v23.16b, v3.16b
-	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
-	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
-	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
-	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
-	WORD $0x4ea0e943 // fcmlt v3.4s, v10.4s, #0.0
-	WORD $0x4e631d4a // bic v10.16b, v10.16b, v3.16b
-	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
-	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
-	WORD $0x4ea0e983 // fcmlt v3.4s, v12.4s, #0.0
-	WORD $0x4e631d8c // bic v12.16b, v12.16b, v3.16b
-	WORD $0x4ea0e9a3 // fcmlt v3.4s, v13.4s, #0.0
-	WORD $0x4e631dad // bic v13.16b, v13.16b, v3.16b
-	WORD $0x4ea0e9c3 // fcmlt v3.4s, v14.4s, #0.0
-	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
-	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
-	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
+	WORD $0x4ea0eb04 // fcmlt v4.4s, v24.4s, #0.0
+	WORD $0x4ea0eb25 // fcmlt v5.4s, v25.4s, #0.0
+	WORD $0x4ea0eb46 // fcmlt v6.4s, v26.4s, #0.0
+	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
+	WORD $0x4e641f18 // bic v24.16b, v24.16b, v4.16b
+	WORD $0x4e651f39 // bic v25.16b, v25.16b, v5.16b
+	WORD $0x4e661f5a // bic v26.16b, v26.16b, v6.16b
+	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4ea0eb84 // fcmlt v4.4s, v28.4s, #0.0
+	WORD $0x4ea0eba5 // fcmlt v5.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc6 // fcmlt v6.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
+	WORD $0x4e641f9c // bic v28.16b, v28.16b, v4.16b
+	WORD $0x4e651fbd // bic v29.16b, v29.16b, v5.16b
+	WORD $0x4e661fde // bic v30.16b, v30.16b, v6.16b
+	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4ea0ea04 // fcmlt v4.4s, v16.4s, #0.0
+	WORD $0x4ea0ea25 // fcmlt v5.4s, v17.4s, #0.0
+	WORD $0x4ea0ea46 // fcmlt v6.4s, v18.4s, #0.0
+	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
+	WORD $0x4e641e10 // bic v16.16b, v16.16b, v4.16b
+	WORD $0x4e651e31 // bic v17.16b, v17.16b, v5.16b
+	WORD $0x4e661e52 // bic v18.16b, v18.16b, v6.16b
+	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
+	WORD $0x4ea0ea84 // fcmlt v4.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa5 // fcmlt v5.4s, v21.4s, #0.0
+	WORD $0x4ea0eac6 // fcmlt v6.4s, v22.4s, #0.0
+	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
+	WORD $0x4e641e94 // bic v20.16b, v20.16b, v4.16b
+	WORD $0x4e651eb5 // bic v21.16b, v21.16b, v5.16b
+	WORD $0x4e661ed6 // bic v22.16b, v22.16b, v6.16b
+	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4ea0e904 // fcmlt v4.4s, v8.4s, #0.0
+	WORD $0x4ea0e925 // fcmlt v5.4s, v9.4s, #0.0
+	WORD $0x4ea0e946 // fcmlt v6.4s, v10.4s, #0.0
+	WORD $0x4ea0e967 // fcmlt v7.4s, v11.4s, #0.0
+	WORD $0x4e641d08 // bic v8.16b, v8.16b, v4.16b
+	WORD $0x4e651d29 // bic v9.16b, v9.16b, v5.16b
+	WORD $0x4e661d4a // bic v10.16b, v10.16b, v6.16b
+	WORD $0x4e671d6b // bic v11.16b, v11.16b, v7.16b
+	WORD $0x4ea0e984 // fcmlt v4.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a5 // fcmlt v5.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c6 // fcmlt v6.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
+	WORD $0x4e641d8c // bic v12.16b, v12.16b, v4.16b
+	WORD $0x4e651dad // bic v13.16b, v13.16b, v5.16b
+	WORD $0x4e661dce // bic v14.16b, v14.16b, v6.16b
+	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -14718,35 +20768,45 @@ TEXT ·convF16x5x128NEON(SB), NOSPLIT, $0-8
 // func convF16x4NEON(a *convArgs)
 TEXT ·convF16x4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400006 // ldr x6, [x0]
 	WORD $0xf9400c01 // ldr x1, [x0, #24]
 	WORD $0xf9403809 // ldr x9, [x0, #112]
 	WORD $0xf9401002 // ldr x2, [x0, #32]
 	WORD $0xf940180a // ldr x10, [x0, #48]
 	WORD $0xf9401c03 // ldr x3, [x0, #56]
 	WORD $0xf940280b // ldr x11, [x0, #80]
+	WORD $0xf9400804 // ldr x4, [x0, #16]
+	WORD $0xf100049f // cmp x4, #1
+	BNE  found
+	WORD $0xf240083f // tst x1, #0x7
+	BNE  found
+	WORD $0x91000929 // add x9, x9, #2
 
+found:
 panel:
-	WORD $0xd2800004 // movz x4, #0, lsl #0
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 	WORD $0xf100057f // cmp x11, #1
 	BNE  quads4
-	WORD $0xf9402005 // ldr x5, [x0, #64]
-	WORD $0xd10040a4 // sub x4, x5, #16
-	WORD $0xf10030bf // cmp x5, #12
+	WORD $0xf9402004 // ldr x4, [x0, #64]
+	WORD $0xd1004087 // sub x7, x4, #16
+	WORD $0xf100309f // cmp x4, #12
 	BGT  quads4
-	WORD $0xd10030a4 // sub x4, x5, #12
-	WORD $0xf10020bf // cmp x5, #8
+	WORD $0xd1003087 // sub x7, x4, #12
+	WORD $0xf100209f // cmp x4, #8
 	BGT  quads3
-	WORD $0xd10020a4 // sub x4, x5, #8
-	WORD $0xf10010bf // cmp x5, #4
+	WORD $0xd1002087 // sub x7, x4, #8
+	WORD $0xf100109f // cmp x4, #4
 	BGT  quads2
-	WORD $0xd10010a4 // sub x4, x5, #4
+	WORD $0xd1001087 // sub x7, x4, #4
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
+	WORD $0xf100093f // cmp x9, #2
+	BNE  quads4tile
+	CBZ  R7, run
 
 quads4tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -14760,13 +20820,14 @@ quads4tile:
 quads4tap:
 	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
 	WORD $0x28c14590 // ldp w16, w17, [x12], #8
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
-	WORD $0x8b050210 // add x16, x16, x5
-	WORD $0x8b050231 // add x17, x17, x5
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
+	WORD $0x8b060210 // add x16, x16, x6
+	WORD $0x8b060231 // add x17, x17, x6
 	WORD $0xd343fc33 // lsr x19, x1, #3
 	CBZ  R19, quads4four
-	CBNZ R9, quads4split
+	TBNZ $0, R9, quads4split
+	TBNZ $0, R19, quads4odd
 
 quads4eight:
 	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
@@ -14942,8 +21003,183 @@ quads4eight:
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
 	WORD $0x91040108 // add x8, x8, #256
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4eight
+
+quads4odd:
+	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
+	WORD $0xacc119ea // ldp q10, q6, [x15], #32
+	WORD $0xacc11609 // ldp q9, q5, [x16], #32
+	WORD $0xacc11228 // ldp q8, q4, [x17], #32
+	WORD $0xad403d0d // ldp q13, q15, [x8]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xad413d0d // ldp q13, q15, [x8, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0xad423d0d // ldp q13, q15, [x8, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0xad433d0d // ldp q13, q15, [x8, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0xad443d0d // ldp q13, q15, [x8, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0xad453d0d // ldp q13, q15, [x8, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0xad463d0d // ldp q13, q15, [x8, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0xad473d0d // ldp q13, q15, [x8, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xf1000a73 // subs x19, x19, #2
+	BGT  quads4eight
 
 quads4four:
 	WORD $0x92400833 // and x19, x1, #0x7
@@ -15077,50 +21313,52 @@ quads4next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc9 // fcmlt v9.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe8 // fcmlt v8.4s, v31.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
-	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691fde // bic v30.16b, v30.16b, v9.16b
+	WORD $0x4e681fff // bic v31.16b, v31.16b, v8.16b
 	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2a // fcmlt v10.4s, v25.4s, #0.0
+	WORD $0x4ea0eb49 // fcmlt v9.4s, v26.4s, #0.0
+	WORD $0x4ea0eb68 // fcmlt v8.4s, v27.4s, #0.0
 	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
-	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4e6a1f39 // bic v25.16b, v25.16b, v10.16b
+	WORD $0x4e691f5a // bic v26.16b, v26.16b, v9.16b
+	WORD $0x4e681f7b // bic v27.16b, v27.16b, v8.16b
 	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4ea0eaaa // fcmlt v10.4s, v21.4s, #0.0
+	WORD $0x4ea0eac9 // fcmlt v9.4s, v22.4s, #0.0
+	WORD $0x4ea0eae8 // fcmlt v8.4s, v23.4s, #0.0
 	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
-	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
-	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4e6a1eb5 // bic v21.16b, v21.16b, v10.16b
+	WORD $0x4e691ed6 // bic v22.16b, v22.16b, v9.16b
+	WORD $0x4e681ef7 // bic v23.16b, v23.16b, v8.16b
 	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2a // fcmlt v10.4s, v17.4s, #0.0
+	WORD $0x4ea0ea49 // fcmlt v9.4s, v18.4s, #0.0
+	WORD $0x4ea0ea68 // fcmlt v8.4s, v19.4s, #0.0
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
-	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
-	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
+	WORD $0x4e6a1e31 // bic v17.16b, v17.16b, v10.16b
+	WORD $0x4e691e52 // bic v18.16b, v18.16b, v9.16b
+	WORD $0x4e681e73 // bic v19.16b, v19.16b, v8.16b
 
 quads4store:
-	CBNZ R4, quads4partial
-	WORD $0x4c8328fc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7], x3
-	WORD $0x4c8328f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x7], x3
-	WORD $0x4c8328f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], x3
-	WORD $0x4c8328f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x7], x3
+	CBNZ R7, quads4partial
+	WORD $0x4c8328bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], x3
+	WORD $0x4c8328b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], x3
+	WORD $0x4c8328b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], x3
+	WORD $0x4c8328b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], x3
 
 quads4stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads4tile
+
+next:
 	WORD $0xf9401404 // ldr x4, [x0, #40]
 	WORD $0x8b040042 // add x2, x2, x4
 	WORD $0x9101014a // add x10, x10, #64
@@ -15128,9 +21366,429 @@ quads4stored:
 	CBNZ R11, panel
 	RET
 
+run:
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0x28c13107 // ldp w7, w12, [x8], #8
+	WORD $0x28c1390d // ldp w13, w14, [x8], #8
+	WORD $0x8b0600e7 // add x7, x7, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0xf9403006 // ldr x6, [x0, #96]
+	WORD $0xcb0108c6 // sub x6, x6, x1, lsl #2
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	WORD $0xf9402410 // ldr x16, [x0, #72]
+
+runtile:
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40291c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8]
+	WORD $0x4c402918 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8]
+	WORD $0x4c402914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8]
+	WORD $0x4cdf2910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], #64
+	WORD $0xaa0f03f1 // mov x17, x15
+	TBNZ $0, R17, runodd
+
+runeight:
+	WORD $0xacc11ceb // ldp q11, q7, [x7], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0xad403d0d // ldp q13, q15, [x8]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xad413d0d // ldp q13, q15, [x8, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0xad423d0d // ldp q13, q15, [x8, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0xad433d0d // ldp q13, q15, [x8, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0xad443d0d // ldp q13, q15, [x8, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0xad453d0d // ldp q13, q15, [x8, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0xad463d0d // ldp q13, q15, [x8, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0xad473d0d // ldp q13, q15, [x8, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+
+runodd:
+	WORD $0xacc11ceb // ldp q11, q7, [x7], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0xad403d0d // ldp q13, q15, [x8]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xad413d0d // ldp q13, q15, [x8, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0xad423d0d // ldp q13, q15, [x8, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0xad433d0d // ldp q13, q15, [x8, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0xad443d0d // ldp q13, q15, [x8, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0xad453d0d // ldp q13, q15, [x8, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0xad463d0d // ldp q13, q15, [x8, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0xad473d0d // ldp q13, q15, [x8, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xf1000a31 // subs x17, x17, #2
+	BGT  runeight
+	CBZ  R16, runstore
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc9 // fcmlt v9.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe8 // fcmlt v8.4s, v31.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691fde // bic v30.16b, v30.16b, v9.16b
+	WORD $0x4e681fff // bic v31.16b, v31.16b, v8.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4ea0eb2a // fcmlt v10.4s, v25.4s, #0.0
+	WORD $0x4ea0eb49 // fcmlt v9.4s, v26.4s, #0.0
+	WORD $0x4ea0eb68 // fcmlt v8.4s, v27.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4e6a1f39 // bic v25.16b, v25.16b, v10.16b
+	WORD $0x4e691f5a // bic v26.16b, v26.16b, v9.16b
+	WORD $0x4e681f7b // bic v27.16b, v27.16b, v8.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4ea0eaaa // fcmlt v10.4s, v21.4s, #0.0
+	WORD $0x4ea0eac9 // fcmlt v9.4s, v22.4s, #0.0
+	WORD $0x4ea0eae8 // fcmlt v8.4s, v23.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4e6a1eb5 // bic v21.16b, v21.16b, v10.16b
+	WORD $0x4e691ed6 // bic v22.16b, v22.16b, v9.16b
+	WORD $0x4e681ef7 // bic v23.16b, v23.16b, v8.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4ea0ea2a // fcmlt v10.4s, v17.4s, #0.0
+	WORD $0x4ea0ea49 // fcmlt v9.4s, v18.4s, #0.0
+	WORD $0x4ea0ea68 // fcmlt v8.4s, v19.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4e6a1e31 // bic v17.16b, v17.16b, v10.16b
+	WORD $0x4e691e52 // bic v18.16b, v18.16b, v9.16b
+	WORD $0x4e681e73 // bic v19.16b, v19.16b, v8.16b
+
+runstore:
+	WORD $0x4c8328bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], x3
+	WORD $0x4c8328b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], x3
+	WORD $0x4c8328b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], x3
+	WORD $0x4c8328b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], x3
+	WORD $0x8b0600e7 // add x7, x7, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0xf1000484 // subs x4, x4, #1
+	BGT  runtile
+	JMP  next
+
 quads4partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel0four
 	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
@@ -15151,8 +21809,8 @@ quads4pixel0one:
 	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel1four
 	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
@@ -15173,8 +21831,8 @@ quads4pixel1one:
 	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel2four
 	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -15195,8 +21853,8 @@ quads4pixel2one:
 	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel3four
 	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
@@ -15217,7 +21875,7 @@ quads4pixel3one:
 	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads4stored
 
 quads4split:
@@ -15462,9 +22120,9 @@ quads4spliteight:
 	JMP  quads4four
 
 quads3:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
 
 quads3tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -15479,10 +22137,10 @@ quads3tile:
 quads3tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
 	WORD $0xd343fc2f // lsr x15, x1, #3
 	CBZ  R15, quads3four
 
@@ -15743,47 +22401,47 @@ quads3next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads3store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc9 // fcmlt v9.4s, v30.4s, #0.0
+	WORD $0x4ea0eb08 // fcmlt v8.4s, v24.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
-	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691fde // bic v30.16b, v30.16b, v9.16b
+	WORD $0x4e681f18 // bic v24.16b, v24.16b, v8.16b
 	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4ea0eb4a // fcmlt v10.4s, v26.4s, #0.0
+	WORD $0x4ea0ea89 // fcmlt v9.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa8 // fcmlt v8.4s, v21.4s, #0.0
 	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
-	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
-	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
-	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
-	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4e6a1f5a // bic v26.16b, v26.16b, v10.16b
+	WORD $0x4e691e94 // bic v20.16b, v20.16b, v9.16b
+	WORD $0x4e681eb5 // bic v21.16b, v21.16b, v8.16b
 	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4ea0ea0a // fcmlt v10.4s, v16.4s, #0.0
+	WORD $0x4ea0ea29 // fcmlt v9.4s, v17.4s, #0.0
+	WORD $0x4ea0ea48 // fcmlt v8.4s, v18.4s, #0.0
 	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
-	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
-	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4e6a1e10 // bic v16.16b, v16.16b, v10.16b
+	WORD $0x4e691e31 // bic v17.16b, v17.16b, v9.16b
+	WORD $0x4e681e52 // bic v18.16b, v18.16b, v8.16b
 
 quads3store:
-	CBNZ R4, quads3partial
-	WORD $0x4c8368fc // st1 {v28.4s, v29.4s, v30.4s}, [x7], x3
-	WORD $0x4c8368f8 // st1 {v24.4s, v25.4s, v26.4s}, [x7], x3
-	WORD $0x4c8368f4 // st1 {v20.4s, v21.4s, v22.4s}, [x7], x3
-	WORD $0x4c8368f0 // st1 {v16.4s, v17.4s, v18.4s}, [x7], x3
+	CBNZ R7, quads3partial
+	WORD $0x4c8368bc // st1 {v28.4s, v29.4s, v30.4s}, [x5], x3
+	WORD $0x4c8368b8 // st1 {v24.4s, v25.4s, v26.4s}, [x5], x3
+	WORD $0x4c8368b4 // st1 {v20.4s, v21.4s, v22.4s}, [x5], x3
+	WORD $0x4c8368b0 // st1 {v16.4s, v17.4s, v18.4s}, [x5], x3
 
 quads3stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads3tile
 	RET
 
 quads3partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel0four
 	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
@@ -15804,8 +22462,8 @@ quads3pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads3pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel1four
 	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
@@ -15826,8 +22484,8 @@ quads3pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads3pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel2four
 	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -15848,8 +22506,8 @@ quads3pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads3pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel3four
 	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
@@ -15870,13 +22528,13 @@ quads3pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads3pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
 
 quads2tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -15891,10 +22549,10 @@ quads2tile:
 quads2tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
 	WORD $0xd343fc2f // lsr x15, x1, #3
 	CBZ  R15, quads2four
 
@@ -16077,39 +22735,39 @@ quads2next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads2store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0ebaa // fcmlt v10.4s, v29.4s, #0.0
+	WORD $0x4ea0eb09 // fcmlt v9.4s, v24.4s, #0.0
+	WORD $0x4ea0eb28 // fcmlt v8.4s, v25.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
-	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
-	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4e6a1fbd // bic v29.16b, v29.16b, v10.16b
+	WORD $0x4e691f18 // bic v24.16b, v24.16b, v9.16b
+	WORD $0x4e681f39 // bic v25.16b, v25.16b, v8.16b
 	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4ea0eaaa // fcmlt v10.4s, v21.4s, #0.0
+	WORD $0x4ea0ea09 // fcmlt v9.4s, v16.4s, #0.0
+	WORD $0x4ea0ea28 // fcmlt v8.4s, v17.4s, #0.0
 	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
-	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
-	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
-	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4e6a1eb5 // bic v21.16b, v21.16b, v10.16b
+	WORD $0x4e691e10 // bic v16.16b, v16.16b, v9.16b
+	WORD $0x4e681e31 // bic v17.16b, v17.16b, v8.16b
 
 quads2store:
-	CBNZ R4, quads2partial
-	WORD $0x4c83a8fc // st1 {v28.4s, v29.4s}, [x7], x3
-	WORD $0x4c83a8f8 // st1 {v24.4s, v25.4s}, [x7], x3
-	WORD $0x4c83a8f4 // st1 {v20.4s, v21.4s}, [x7], x3
-	WORD $0x4c83a8f0 // st1 {v16.4s, v17.4s}, [x7], x3
+	CBNZ R7, quads2partial
+	WORD $0x4c83a8bc // st1 {v28.4s, v29.4s}, [x5], x3
+	WORD $0x4c83a8b8 // st1 {v24.4s, v25.4s}, [x5], x3
+	WORD $0x4c83a8b4 // st1 {v20.4s, v21.4s}, [x5], x3
+	WORD $0x4c83a8b0 // st1 {v16.4s, v17.4s}, [x5], x3
 
 quads2stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads2tile
 	RET
 
 quads2partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel0four
 	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
@@ -16130,8 +22788,8 @@ quads2pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads2pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel1four
 	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
@@ -16152,8 +22810,8 @@ quads2pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads2pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel2four
 	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
@@ -16174,8 +22832,8 @@ quads2pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads2pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel3four
 	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
@@ -16196,13 +22854,13 @@ quads2pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads2pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
 
 quads1tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -16217,10 +22875,10 @@ quads1tile:
 quads1tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
 	WORD $0xd343fc2f // lsr x15, x1, #3
 	CBZ  R15, quads1four
 
@@ -16338,31 +22996,31 @@ quads1next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads1store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4ea0eb0a // fcmlt v10.4s, v24.4s, #0.0
+	WORD $0x4ea0ea89 // fcmlt v9.4s, v20.4s, #0.0
+	WORD $0x4ea0ea08 // fcmlt v8.4s, v16.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
-	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
-	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
-	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
-	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
-	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
-	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4e6a1f18 // bic v24.16b, v24.16b, v10.16b
+	WORD $0x4e691e94 // bic v20.16b, v20.16b, v9.16b
+	WORD $0x4e681e10 // bic v16.16b, v16.16b, v8.16b
 
 quads1store:
-	CBNZ R4, quads1partial
-	WORD $0x4c8378fc // st1 {v28.4s}, [x7], x3
-	WORD $0x4c8378f8 // st1 {v24.4s}, [x7], x3
-	WORD $0x4c8378f4 // st1 {v20.4s}, [x7], x3
-	WORD $0x4c8378f0 // st1 {v16.4s}, [x7], x3
+	CBNZ R7, quads1partial
+	WORD $0x4c8378bc // st1 {v28.4s}, [x5], x3
+	WORD $0x4c8378b8 // st1 {v24.4s}, [x5], x3
+	WORD $0x4c8378b4 // st1 {v20.4s}, [x5], x3
+	WORD $0x4c8378b0 // st1 {v16.4s}, [x5], x3
 
 quads1stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads1tile
 	RET
 
 quads1partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel0four
 	WORD $0xac81713c // stp q28, q28, [x9], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
@@ -16383,8 +23041,8 @@ quads1pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads1pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel1four
 	WORD $0xac816138 // stp q24, q24, [x9], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
@@ -16405,8 +23063,8 @@ quads1pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads1pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel2four
 	WORD $0xac815134 // stp q20, q20, [x9], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
@@ -16427,8 +23085,8 @@ quads1pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads1pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel3four
 	WORD $0xac814130 // stp q16, q16, [x9], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
@@ -16449,41 +23107,51 @@ quads1pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads1pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads1stored
 
 // func convF16x5NEON(a *convArgs)
 TEXT ·convF16x5NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400006 // ldr x6, [x0]
 	WORD $0xf9400c01 // ldr x1, [x0, #24]
 	WORD $0xf9403809 // ldr x9, [x0, #112]
 	WORD $0xf9401002 // ldr x2, [x0, #32]
 	WORD $0xf940180a // ldr x10, [x0, #48]
 	WORD $0xf9401c03 // ldr x3, [x0, #56]
 	WORD $0xf940280b // ldr x11, [x0, #80]
+	WORD $0xf9400804 // ldr x4, [x0, #16]
+	WORD $0xf100049f // cmp x4, #1
+	BNE  found
+	WORD $0xf240083f // tst x1, #0x7
+	BNE  found
+	WORD $0x91000929 // add x9, x9, #2
 
+found:
 panel:
-	WORD $0xd2800004 // movz x4, #0, lsl #0
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 	WORD $0xf100057f // cmp x11, #1
 	BNE  quads4
-	WORD $0xf9402005 // ldr x5, [x0, #64]
-	WORD $0xd10040a4 // sub x4, x5, #16
-	WORD $0xf10030bf // cmp x5, #12
+	WORD $0xf9402004 // ldr x4, [x0, #64]
+	WORD $0xd1004087 // sub x7, x4, #16
+	WORD $0xf100309f // cmp x4, #12
 	BGT  quads4
-	WORD $0xd10030a4 // sub x4, x5, #12
-	WORD $0xf10020bf // cmp x5, #8
+	WORD $0xd1003087 // sub x7, x4, #12
+	WORD $0xf100209f // cmp x4, #8
 	BGT  quads3
-	WORD $0xd10020a4 // sub x4, x5, #8
-	WORD $0xf10010bf // cmp x5, #4
+	WORD $0xd1002087 // sub x7, x4, #8
+	WORD $0xf100109f // cmp x4, #4
 	BGT  quads2
-	WORD $0xd10010a4 // sub x4, x5, #4
+	WORD $0xd1001087 // sub x7, x4, #4
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
+	WORD $0xf100093f // cmp x9, #2
+	BNE  quads4tile
+	CBZ  R7, run
 
 quads4tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -16499,18 +23167,19 @@ quads4tap:
 	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
 	WORD $0x28c14590 // ldp w16, w17, [x12], #8
 	WORD $0xb8404593 // ldr w19, [x12], #4
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
-	WORD $0x8b050210 // add x16, x16, x5
-	WORD $0x8b050231 // add x17, x17, x5
-	WORD $0x8b050273 // add x19, x19, x5
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
+	WORD $0x8b060210 // add x16, x16, x6
+	WORD $0x8b060231 // add x17, x17, x6
+	WORD $0x8b060273 // add x19, x19, x6
 	WORD $0xd343fc34 // lsr x20, x1, #3
 	CBZ  R20, quads4four
-	CBNZ R9, quads4split
+	TBNZ $0, R9, quads4split
+	WORD $0xd1000694 // sub x20, x20, #1
 	WORD $0x3cc10624 // ldr q4, [x17], #16
 	WORD $0x3cc10663 // ldr q3, [x19], #16
-	WORD $0xd1000694 // sub x20, x20, #1
 	CBZ  R20, quads4last
+	TBNZ $0, R20, quads4odd
 
 quads4eight:
 	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
@@ -16719,8 +23388,216 @@ quads4eight:
 	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
 	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
 	WORD $0x91040108 // add x8, x8, #256
-	WORD $0xd1000694 // sub x20, x20, #1
-	CBNZ R20, quads4eight
+
+quads4odd:
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0xad402d09 // ldp q9, q11, [x8]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xad412d09 // ldp q9, q11, [x8, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0xad422d09 // ldp q9, q11, [x8, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0xad432d09 // ldp q9, q11, [x8, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc11227 // ldp q7, q4, [x17], #32
+	WORD $0xacc10e66 // ldp q6, q3, [x19], #32
+	WORD $0xad442d09 // ldp q9, q11, [x8, #128]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0xad452d09 // ldp q9, q11, [x8, #160]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0xad462d09 // ldp q9, q11, [x8, #192]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0xad472d09 // ldp q9, q11, [x8, #224]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xf1000a94 // subs x20, x20, #2
+	BGT  quads4eight
 
 quads4last:
 	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
@@ -17084,59 +23961,61 @@ quads4next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc5 // fcmlt v5.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe4 // fcmlt v4.4s, v31.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
-	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
-	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
-	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
-	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
-	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651fde // bic v30.16b, v30.16b, v5.16b
+	WORD $0x4e641fff // bic v31.16b, v31.16b, v4.16b
 	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4ea0eb26 // fcmlt v6.4s, v25.4s, #0.0
+	WORD $0x4ea0eb45 // fcmlt v5.4s, v26.4s, #0.0
+	WORD $0x4ea0eb64 // fcmlt v4.4s, v27.4s, #0.0
 	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
-	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
-	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
-	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
-	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
-	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
-	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4e661f39 // bic v25.16b, v25.16b, v6.16b
+	WORD $0x4e651f5a // bic v26.16b, v26.16b, v5.16b
+	WORD $0x4e641f7b // bic v27.16b, v27.16b, v4.16b
 	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa6 // fcmlt v6.4s, v21.4s, #0.0
+	WORD $0x4ea0eac5 // fcmlt v5.4s, v22.4s, #0.0
+	WORD $0x4ea0eae4 // fcmlt v4.4s, v23.4s, #0.0
 	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
-	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
-	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
-	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
-	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
-	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4e661eb5 // bic v21.16b, v21.16b, v6.16b
+	WORD $0x4e651ed6 // bic v22.16b, v22.16b, v5.16b
+	WORD $0x4e641ef7 // bic v23.16b, v23.16b, v4.16b
 	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4ea0ea26 // fcmlt v6.4s, v17.4s, #0.0
+	WORD $0x4ea0ea45 // fcmlt v5.4s, v18.4s, #0.0
+	WORD $0x4ea0ea64 // fcmlt v4.4s, v19.4s, #0.0
 	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
-	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
-	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
-	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
-	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
-	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
-	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
+	WORD $0x4e661e31 // bic v17.16b, v17.16b, v6.16b
+	WORD $0x4e651e52 // bic v18.16b, v18.16b, v5.16b
+	WORD $0x4e641e73 // bic v19.16b, v19.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c5 // fcmlt v5.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e4 // fcmlt v4.4s, v15.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
-	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
-	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
-	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
-	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
-	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
-	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
+	WORD $0x4e651dce // bic v14.16b, v14.16b, v5.16b
+	WORD $0x4e641def // bic v15.16b, v15.16b, v4.16b
 
 quads4store:
-	CBNZ R4, quads4partial
-	WORD $0x4c8328fc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7], x3
-	WORD $0x4c8328f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x7], x3
-	WORD $0x4c8328f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], x3
-	WORD $0x4c8328f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x7], x3
-	WORD $0x4c8328ec // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], x3
+	CBNZ R7, quads4partial
+	WORD $0x4c8328bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], x3
+	WORD $0x4c8328b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], x3
+	WORD $0x4c8328b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], x3
+	WORD $0x4c8328b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], x3
+	WORD $0x4c8328ac // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], x3
 
 quads4stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads4tile
+
+next:
 	WORD $0xf9401404 // ldr x4, [x0, #40]
 	WORD $0x8b040042 // add x2, x2, x4
 	WORD $0x9101014a // add x10, x10, #64
@@ -17144,9 +24023,720 @@ quads4stored:
 	CBNZ R11, panel
 	RET
 
+run:
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0x28c13107 // ldp w7, w12, [x8], #8
+	WORD $0x28c1390d // ldp w13, w14, [x8], #8
+	WORD $0xb840450f // ldr w15, [x8], #4
+	WORD $0x8b0600e7 // add x7, x7, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
+	WORD $0xf9403006 // ldr x6, [x0, #96]
+	WORD $0xcb0108c6 // sub x6, x6, x1, lsl #2
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	WORD $0xd1000610 // sub x16, x16, #1
+	WORD $0xf9402411 // ldr x17, [x0, #72]
+
+runtile:
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40291c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8]
+	WORD $0x4c402918 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8]
+	WORD $0x4c402914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8]
+	WORD $0x4c402910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0xaa1003f3 // mov x19, x16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	CBZ  R19, runlast
+	TBNZ $0, R19, runodd
+
+runeight:
+	WORD $0xacc108e7 // ldp q7, q2, [x7], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xad402d09 // ldp q9, q11, [x8]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xad412d09 // ldp q9, q11, [x8, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0xad422d09 // ldp q9, q11, [x8, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0xad432d09 // ldp q9, q11, [x8, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0xad442d09 // ldp q9, q11, [x8, #128]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0xad452d09 // ldp q9, q11, [x8, #160]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0xad462d09 // ldp q9, q11, [x8, #192]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0xad472d09 // ldp q9, q11, [x8, #224]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+
+runodd:
+	WORD $0xacc108e7 // ldp q7, q2, [x7], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xad402d09 // ldp q9, q11, [x8]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xad412d09 // ldp q9, q11, [x8, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0xad422d09 // ldp q9, q11, [x8, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0xad432d09 // ldp q9, q11, [x8, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0xad442d09 // ldp q9, q11, [x8, #128]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0xad452d09 // ldp q9, q11, [x8, #160]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0xad462d09 // ldp q9, q11, [x8, #192]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0xad472d09 // ldp q9, q11, [x8, #224]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xf1000a73 // subs x19, x19, #2
+	BGT  runeight
+
+runlast:
+	WORD $0xacc108e7 // ldp q7, q2, [x7], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xad402d09 // ldp q9, q11, [x8]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xad412d09 // ldp q9, q11, [x8, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0xad422d09 // ldp q9, q11, [x8, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0xad432d09 // ldp q9, q11, [x8, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0xad442d09 // ldp q9, q11, [x8, #128]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0xad452d09 // ldp q9, q11, [x8, #160]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0xad462d09 // ldp q9, q11, [x8, #192]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0xad472d09 // ldp q9, q11, [x8, #224]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	CBZ  R17, runstore
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc5 // fcmlt v5.4s, v30.4s, #0.0
+	WORD $0x4ea0ebe4 // fcmlt v4.4s, v31.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651fde // bic v30.16b, v30.16b, v5.16b
+	WORD $0x4e641fff // bic v31.16b, v31.16b, v4.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4ea0eb26 // fcmlt v6.4s, v25.4s, #0.0
+	WORD $0x4ea0eb45 // fcmlt v5.4s, v26.4s, #0.0
+	WORD $0x4ea0eb64 // fcmlt v4.4s, v27.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4e661f39 // bic v25.16b, v25.16b, v6.16b
+	WORD $0x4e651f5a // bic v26.16b, v26.16b, v5.16b
+	WORD $0x4e641f7b // bic v27.16b, v27.16b, v4.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa6 // fcmlt v6.4s, v21.4s, #0.0
+	WORD $0x4ea0eac5 // fcmlt v5.4s, v22.4s, #0.0
+	WORD $0x4ea0eae4 // fcmlt v4.4s, v23.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4e661eb5 // bic v21.16b, v21.16b, v6.16b
+	WORD $0x4e651ed6 // bic v22.16b, v22.16b, v5.16b
+	WORD $0x4e641ef7 // bic v23.16b, v23.16b, v4.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4ea0ea26 // fcmlt v6.4s, v17.4s, #0.0
+	WORD $0x4ea0ea45 // fcmlt v5.4s, v18.4s, #0.0
+	WORD $0x4ea0ea64 // fcmlt v4.4s, v19.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4e661e31 // bic v17.16b, v17.16b, v6.16b
+	WORD $0x4e651e52 // bic v18.16b, v18.16b, v5.16b
+	WORD $0x4e641e73 // bic v19.16b, v19.16b, v4.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c5 // fcmlt v5.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e4 // fcmlt v4.4s, v15.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
+	WORD $0x4e651dce // bic v14.16b, v14.16b, v5.16b
+	WORD $0x4e641def // bic v15.16b, v15.16b, v4.16b
+
+runstore:
+	WORD $0x4c8328bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], x3
+	WORD $0x4c8328b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], x3
+	WORD $0x4c8328b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], x3
+	WORD $0x4c8328b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], x3
+	WORD $0x4c8328ac // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], x3
+	WORD $0x8b0600e7 // add x7, x7, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
+	WORD $0xf1000484 // subs x4, x4, #1
+	BGT  runtile
+	JMP  next
+
 quads4partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel0four
 	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
@@ -17167,8 +24757,8 @@ quads4pixel0one:
 	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel1four
 	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
@@ -17189,8 +24779,8 @@ quads4pixel1one:
 	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel2four
 	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -17211,8 +24801,8 @@ quads4pixel2one:
 	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel3four
 	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
@@ -17233,8 +24823,8 @@ quads4pixel3one:
 	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503ec // mov x12, x5
 	TBZ  $3, R8, quads4pixel4four
 	WORD $0xac81358c // stp q12, q13, [x12], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
@@ -17255,7 +24845,7 @@ quads4pixel4one:
 	WORD $0xbd00018c // str s12, [x12]
 
 quads4pixel4done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads4stored
 
 quads4split:
@@ -17543,9 +25133,9 @@ quads4spliteight:
 	JMP  quads4four
 
 quads3:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
 
 quads3tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -17562,16 +25152,16 @@ quads3tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
 	WORD $0xb840452f // ldr w15, [x9], #4
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
 	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads3four
+	WORD $0xd1000610 // sub x16, x16, #1
 	WORD $0x3cc105c4 // ldr q4, [x14], #16
 	WORD $0x3cc105e3 // ldr q3, [x15], #16
-	WORD $0xd1000610 // sub x16, x16, #1
 	CBZ  R16, quads3last
 
 quads3eight:
@@ -18041,54 +25631,54 @@ quads3next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads3store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0ebc5 // fcmlt v5.4s, v30.4s, #0.0
+	WORD $0x4ea0eb04 // fcmlt v4.4s, v24.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
-	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
-	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
-	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
-	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
-	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651fde // bic v30.16b, v30.16b, v5.16b
+	WORD $0x4e641f18 // bic v24.16b, v24.16b, v4.16b
 	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4ea0eb46 // fcmlt v6.4s, v26.4s, #0.0
+	WORD $0x4ea0ea85 // fcmlt v5.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa4 // fcmlt v4.4s, v21.4s, #0.0
 	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
-	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
-	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
-	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
-	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
-	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4e661f5a // bic v26.16b, v26.16b, v6.16b
+	WORD $0x4e651e94 // bic v20.16b, v20.16b, v5.16b
+	WORD $0x4e641eb5 // bic v21.16b, v21.16b, v4.16b
 	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
+	WORD $0x4ea0ea06 // fcmlt v6.4s, v16.4s, #0.0
+	WORD $0x4ea0ea25 // fcmlt v5.4s, v17.4s, #0.0
+	WORD $0x4ea0ea44 // fcmlt v4.4s, v18.4s, #0.0
 	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
-	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
-	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
-	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
-	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
-	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
-	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
+	WORD $0x4e661e10 // bic v16.16b, v16.16b, v6.16b
+	WORD $0x4e651e31 // bic v17.16b, v17.16b, v5.16b
+	WORD $0x4e641e52 // bic v18.16b, v18.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c5 // fcmlt v5.4s, v14.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
-	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
-	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
-	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
-	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
+	WORD $0x4e651dce // bic v14.16b, v14.16b, v5.16b
 
 quads3store:
-	CBNZ R4, quads3partial
-	WORD $0x4c8368fc // st1 {v28.4s, v29.4s, v30.4s}, [x7], x3
-	WORD $0x4c8368f8 // st1 {v24.4s, v25.4s, v26.4s}, [x7], x3
-	WORD $0x4c8368f4 // st1 {v20.4s, v21.4s, v22.4s}, [x7], x3
-	WORD $0x4c8368f0 // st1 {v16.4s, v17.4s, v18.4s}, [x7], x3
-	WORD $0x4c8368ec // st1 {v12.4s, v13.4s, v14.4s}, [x7], x3
+	CBNZ R7, quads3partial
+	WORD $0x4c8368bc // st1 {v28.4s, v29.4s, v30.4s}, [x5], x3
+	WORD $0x4c8368b8 // st1 {v24.4s, v25.4s, v26.4s}, [x5], x3
+	WORD $0x4c8368b4 // st1 {v20.4s, v21.4s, v22.4s}, [x5], x3
+	WORD $0x4c8368b0 // st1 {v16.4s, v17.4s, v18.4s}, [x5], x3
+	WORD $0x4c8368ac // st1 {v12.4s, v13.4s, v14.4s}, [x5], x3
 
 quads3stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads3tile
 	RET
 
 quads3partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel0four
 	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
@@ -18109,8 +25699,8 @@ quads3pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads3pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel1four
 	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
@@ -18131,8 +25721,8 @@ quads3pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads3pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel2four
 	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -18153,8 +25743,8 @@ quads3pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads3pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel3four
 	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
@@ -18175,8 +25765,8 @@ quads3pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads3pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads3pixel4four
 	WORD $0xac81352c // stp q12, q13, [x9], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
@@ -18197,13 +25787,15 @@ quads3pixel4one:
 	WORD $0xbd00012c // str s12, [x9]
 
 quads3pixel4done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
+	TBZ  $1, R9, quads2tile
+	CBZ  R7, quads2twin
 
 quads2tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -18220,16 +25812,16 @@ quads2tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
 	WORD $0xb840452f // ldr w15, [x9], #4
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
 	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads2four
+	WORD $0xd1000610 // sub x16, x16, #1
 	WORD $0x3cc105c4 // ldr q4, [x14], #16
 	WORD $0x3cc105e3 // ldr q3, [x15], #16
-	WORD $0xd1000610 // sub x16, x16, #1
 	CBZ  R16, quads2last
 
 quads2eight:
@@ -18552,44 +26144,360 @@ quads2next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads2store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eba6 // fcmlt v6.4s, v29.4s, #0.0
+	WORD $0x4ea0eb05 // fcmlt v5.4s, v24.4s, #0.0
+	WORD $0x4ea0eb24 // fcmlt v4.4s, v25.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
-	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
-	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
-	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
-	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
-	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4e661fbd // bic v29.16b, v29.16b, v6.16b
+	WORD $0x4e651f18 // bic v24.16b, v24.16b, v5.16b
+	WORD $0x4e641f39 // bic v25.16b, v25.16b, v4.16b
 	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4ea0eaa6 // fcmlt v6.4s, v21.4s, #0.0
+	WORD $0x4ea0ea05 // fcmlt v5.4s, v16.4s, #0.0
+	WORD $0x4ea0ea24 // fcmlt v4.4s, v17.4s, #0.0
 	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
-	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
-	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
-	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
-	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
-	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4e661eb5 // bic v21.16b, v21.16b, v6.16b
+	WORD $0x4e651e10 // bic v16.16b, v16.16b, v5.16b
+	WORD $0x4e641e31 // bic v17.16b, v17.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a6 // fcmlt v6.4s, v13.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
-	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
-	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+	WORD $0x4e661dad // bic v13.16b, v13.16b, v6.16b
 
 quads2store:
-	CBNZ R4, quads2partial
-	WORD $0x4c83a8fc // st1 {v28.4s, v29.4s}, [x7], x3
-	WORD $0x4c83a8f8 // st1 {v24.4s, v25.4s}, [x7], x3
-	WORD $0x4c83a8f4 // st1 {v20.4s, v21.4s}, [x7], x3
-	WORD $0x4c83a8f0 // st1 {v16.4s, v17.4s}, [x7], x3
-	WORD $0x4c83a8ec // st1 {v12.4s, v13.4s}, [x7], x3
+	CBNZ R7, quads2partial
+	WORD $0x4c83a8bc // st1 {v28.4s, v29.4s}, [x5], x3
+	WORD $0x4c83a8b8 // st1 {v24.4s, v25.4s}, [x5], x3
+	WORD $0x4c83a8b4 // st1 {v20.4s, v21.4s}, [x5], x3
+	WORD $0x4c83a8b0 // st1 {v16.4s, v17.4s}, [x5], x3
+	WORD $0x4c83a8ac // st1 {v12.4s, v13.4s}, [x5], x3
 
 quads2stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads2tile
+	RET
+
+quads2twin:
+	WORD $0xf100089f // cmp x4, #2
+	BLT  quads2tile
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b060129 // add x9, x9, x6
+	WORD $0x8b06014a // add x10, x10, x6
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0xf940300e // ldr x14, [x0, #96]
+	WORD $0x8b0e012f // add x15, x9, x14
+	WORD $0x8b0e0150 // add x16, x10, x14
+	WORD $0x8b0e0171 // add x17, x11, x14
+	WORD $0x8b0e0193 // add x19, x12, x14
+	WORD $0x8b0e01b4 // add x20, x13, x14
+	WORD $0xd37ff9ce // lsl x14, x14, #1
+	WORD $0xcb0109d5 // sub x21, x14, x1, lsl #2
+	WORD $0xd343fc36 // lsr x22, x1, #3
+
+quads2twintile:
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0xad400500 // ldp q0, q1, [x8]
+	WORD $0xad400d02 // ldp q2, q3, [x8]
+	WORD $0xad401504 // ldp q4, q5, [x8]
+	WORD $0xad401d06 // ldp q6, q7, [x8]
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0xad402d0a // ldp q10, q11, [x8]
+	WORD $0xad40350c // ldp q12, q13, [x8]
+	WORD $0xad403d0e // ldp q14, q15, [x8]
+	WORD $0xad404510 // ldp q16, q17, [x8]
+	WORD $0xad404d12 // ldp q18, q19, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa1603f7 // mov x23, x22
+
+quads2twineight:
+	WORD $0x3cc10534 // ldr q20, [x9], #16
+	WORD $0x3cc10555 // ldr q21, [x10], #16
+	WORD $0x3cc10576 // ldr q22, [x11], #16
+	WORD $0x3cc10597 // ldr q23, [x12], #16
+	WORD $0x3cc105b8 // ldr q24, [x13], #16
+	WORD $0x3cc105f9 // ldr q25, [x15], #16
+	WORD $0x3cc1061a // ldr q26, [x16], #16
+	WORD $0x3cc1063b // ldr q27, [x17], #16
+	WORD $0x3cc1067c // ldr q28, [x19], #16
+	WORD $0x3cc1069d // ldr q29, [x20], #16
+	WORD $0x3dc0011f // ldr q31, [x8]
+	WORD $0x0e217bfe // fcvtl v30.4s, v31.4h
+	WORD $0x4e217bff // fcvtl2 v31.4s, v31.8h
+	WORD $0x4f9413c0 // fmla v0.4s, v30.4s, v20.s[0]
+	WORD $0x4f9513c2 // fmla v2.4s, v30.4s, v21.s[0]
+	WORD $0x4f9613c4 // fmla v4.4s, v30.4s, v22.s[0]
+	WORD $0x4f9713c6 // fmla v6.4s, v30.4s, v23.s[0]
+	WORD $0x4f9813c8 // fmla v8.4s, v30.4s, v24.s[0]
+	WORD $0x4f9913ca // fmla v10.4s, v30.4s, v25.s[0]
+	WORD $0x4f9a13cc // fmla v12.4s, v30.4s, v26.s[0]
+	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
+	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
+	WORD $0x4f9d13d2 // fmla v18.4s, v30.4s, v29.s[0]
+	WORD $0x4f9413e1 // fmla v1.4s, v31.4s, v20.s[0]
+	WORD $0x4f9513e3 // fmla v3.4s, v31.4s, v21.s[0]
+	WORD $0x4f9613e5 // fmla v5.4s, v31.4s, v22.s[0]
+	WORD $0x4f9713e7 // fmla v7.4s, v31.4s, v23.s[0]
+	WORD $0x4f9813e9 // fmla v9.4s, v31.4s, v24.s[0]
+	WORD $0x4f9913eb // fmla v11.4s, v31.4s, v25.s[0]
+	WORD $0x4f9a13ed // fmla v13.4s, v31.4s, v26.s[0]
+	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
+	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
+	WORD $0x4f9d13f3 // fmla v19.4s, v31.4s, v29.s[0]
+	WORD $0x3dc0091f // ldr q31, [x8, #32]
+	WORD $0x0e217bfe // fcvtl v30.4s, v31.4h
+	WORD $0x4e217bff // fcvtl2 v31.4s, v31.8h
+	WORD $0x4fb413c0 // fmla v0.4s, v30.4s, v20.s[1]
+	WORD $0x4fb513c2 // fmla v2.4s, v30.4s, v21.s[1]
+	WORD $0x4fb613c4 // fmla v4.4s, v30.4s, v22.s[1]
+	WORD $0x4fb713c6 // fmla v6.4s, v30.4s, v23.s[1]
+	WORD $0x4fb813c8 // fmla v8.4s, v30.4s, v24.s[1]
+	WORD $0x4fb913ca // fmla v10.4s, v30.4s, v25.s[1]
+	WORD $0x4fba13cc // fmla v12.4s, v30.4s, v26.s[1]
+	WORD $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
+	WORD $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
+	WORD $0x4fbd13d2 // fmla v18.4s, v30.4s, v29.s[1]
+	WORD $0x4fb413e1 // fmla v1.4s, v31.4s, v20.s[1]
+	WORD $0x4fb513e3 // fmla v3.4s, v31.4s, v21.s[1]
+	WORD $0x4fb613e5 // fmla v5.4s, v31.4s, v22.s[1]
+	WORD $0x4fb713e7 // fmla v7.4s, v31.4s, v23.s[1]
+	WORD $0x4fb813e9 // fmla v9.4s, v31.4s, v24.s[1]
+	WORD $0x4fb913eb // fmla v11.4s, v31.4s, v25.s[1]
+	WORD $0x4fba13ed // fmla v13.4s, v31.4s, v26.s[1]
+	WORD $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
+	WORD $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
+	WORD $0x4fbd13f3 // fmla v19.4s, v31.4s, v29.s[1]
+	WORD $0x3dc0111f // ldr q31, [x8, #64]
+	WORD $0x0e217bfe // fcvtl v30.4s, v31.4h
+	WORD $0x4e217bff // fcvtl2 v31.4s, v31.8h
+	WORD $0x4f941bc0 // fmla v0.4s, v30.4s, v20.s[2]
+	WORD $0x4f951bc2 // fmla v2.4s, v30.4s, v21.s[2]
+	WORD $0x4f961bc4 // fmla v4.4s, v30.4s, v22.s[2]
+	WORD $0x4f971bc6 // fmla v6.4s, v30.4s, v23.s[2]
+	WORD $0x4f981bc8 // fmla v8.4s, v30.4s, v24.s[2]
+	WORD $0x4f991bca // fmla v10.4s, v30.4s, v25.s[2]
+	WORD $0x4f9a1bcc // fmla v12.4s, v30.4s, v26.s[2]
+	WORD $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
+	WORD $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
+	WORD $0x4f9d1bd2 // fmla v18.4s, v30.4s, v29.s[2]
+	WORD $0x4f941be1 // fmla v1.4s, v31.4s, v20.s[2]
+	WORD $0x4f951be3 // fmla v3.4s, v31.4s, v21.s[2]
+	WORD $0x4f961be5 // fmla v5.4s, v31.4s, v22.s[2]
+	WORD $0x4f971be7 // fmla v7.4s, v31.4s, v23.s[2]
+	WORD $0x4f981be9 // fmla v9.4s, v31.4s, v24.s[2]
+	WORD $0x4f991beb // fmla v11.4s, v31.4s, v25.s[2]
+	WORD $0x4f9a1bed // fmla v13.4s, v31.4s, v26.s[2]
+	WORD $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
+	WORD $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
+	WORD $0x4f9d1bf3 // fmla v19.4s, v31.4s, v29.s[2]
+	WORD $0x3dc0191f // ldr q31, [x8, #96]
+	WORD $0x0e217bfe // fcvtl v30.4s, v31.4h
+	WORD $0x4e217bff // fcvtl2 v31.4s, v31.8h
+	WORD $0x4fb41bc0 // fmla v0.4s, v30.4s, v20.s[3]
+	WORD $0x4fb51bc2 // fmla v2.4s, v30.4s, v21.s[3]
+	WORD $0x4fb61bc4 // fmla v4.4s, v30.4s, v22.s[3]
+	WORD $0x4fb71bc6 // fmla v6.4s, v30.4s, v23.s[3]
+	WORD $0x4fb81bc8 // fmla v8.4s, v30.4s, v24.s[3]
+	WORD $0x4fb91bca // fmla v10.4s, v30.4s, v25.s[3]
+	WORD $0x4fba1bcc // fmla v12.4s, v30.4s, v26.s[3]
+	WORD $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
+	WORD $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
+	WORD $0x4fbd1bd2 // fmla v18.4s, v30.4s, v29.s[3]
+	WORD $0x4fb41be1 // fmla v1.4s, v31.4s, v20.s[3]
+	WORD $0x4fb51be3 // fmla v3.4s, v31.4s, v21.s[3]
+	WORD $0x4fb61be5 // fmla v5.4s, v31.4s, v22.s[3]
+	WORD $0x4fb71be7 // fmla v7.4s, v31.4s, v23.s[3]
+	WORD $0x4fb81be9 // fmla v9.4s, v31.4s, v24.s[3]
+	WORD $0x4fb91beb // fmla v11.4s, v31.4s, v25.s[3]
+	WORD $0x4fba1bed // fmla v13.4s, v31.4s, v26.s[3]
+	WORD $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
+	WORD $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
+	WORD $0x4fbd1bf3 // fmla v19.4s, v31.4s, v29.s[3]
+	WORD $0x3cc10534 // ldr q20, [x9], #16
+	WORD $0x3cc10555 // ldr q21, [x10], #16
+	WORD $0x3cc10576 // ldr q22, [x11], #16
+	WORD $0x3cc10597 // ldr q23, [x12], #16
+	WORD $0x3cc105b8 // ldr q24, [x13], #16
+	WORD $0x3cc105f9 // ldr q25, [x15], #16
+	WORD $0x3cc1061a // ldr q26, [x16], #16
+	WORD $0x3cc1063b // ldr q27, [x17], #16
+	WORD $0x3cc1067c // ldr q28, [x19], #16
+	WORD $0x3cc1069d // ldr q29, [x20], #16
+	WORD $0x3dc0211f // ldr q31, [x8, #128]
+	WORD $0x0e217bfe // fcvtl v30.4s, v31.4h
+	WORD $0x4e217bff // fcvtl2 v31.4s, v31.8h
+	WORD $0x4f9413c0 // fmla v0.4s, v30.4s, v20.s[0]
+	WORD $0x4f9513c2 // fmla v2.4s, v30.4s, v21.s[0]
+	WORD $0x4f9613c4 // fmla v4.4s, v30.4s, v22.s[0]
+	WORD $0x4f9713c6 // fmla v6.4s, v30.4s, v23.s[0]
+	WORD $0x4f9813c8 // fmla v8.4s, v30.4s, v24.s[0]
+	WORD $0x4f9913ca // fmla v10.4s, v30.4s, v25.s[0]
+	WORD $0x4f9a13cc // fmla v12.4s, v30.4s, v26.s[0]
+	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
+	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
+	WORD $0x4f9d13d2 // fmla v18.4s, v30.4s, v29.s[0]
+	WORD $0x4f9413e1 // fmla v1.4s, v31.4s, v20.s[0]
+	WORD $0x4f9513e3 // fmla v3.4s, v31.4s, v21.s[0]
+	WORD $0x4f9613e5 // fmla v5.4s, v31.4s, v22.s[0]
+	WORD $0x4f9713e7 // fmla v7.4s, v31.4s, v23.s[0]
+	WORD $0x4f9813e9 // fmla v9.4s, v31.4s, v24.s[0]
+	WORD $0x4f9913eb // fmla v11.4s, v31.4s, v25.s[0]
+	WORD $0x4f9a13ed // fmla v13.4s, v31.4s, v26.s[0]
+	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
+	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
+	WORD $0x4f9d13f3 // fmla v19.4s, v31.4s, v29.s[0]
+	WORD $0x3dc0291f // ldr q31, [x8, #160]
+	WORD $0x0e217bfe // fcvtl v30.4s, v31.4h
+	WORD $0x4e217bff // fcvtl2 v31.4s, v31.8h
+	WORD $0x4fb413c0 // fmla v0.4s, v30.4s, v20.s[1]
+	WORD $0x4fb513c2 // fmla v2.4s, v30.4s, v21.s[1]
+	WORD $0x4fb613c4 // fmla v4.4s, v30.4s, v22.s[1]
+	WORD $0x4fb713c6 // fmla v6.4s, v30.4s, v23.s[1]
+	WORD $0x4fb813c8 // fmla v8.4s, v30.4s, v24.s[1]
+	WORD $0x4fb913ca // fmla v10.4s, v30.4s, v25.s[1]
+	WORD $0x4fba13cc // fmla v12.4s, v30.4s, v26.s[1]
+	WORD $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
+	WORD $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
+	WORD $0x4fbd13d2 // fmla v18.4s, v30.4s, v29.s[1]
+	WORD $0x4fb413e1 // fmla v1.4s, v31.4s, v20.s[1]
+	WORD $0x4fb513e3 // fmla v3.4s, v31.4s, v21.s[1]
+	WORD $0x4fb613e5 // fmla v5.4s, v31.4s, v22.s[1]
+	WORD $0x4fb713e7 // fmla v7.4s, v31.4s, v23.s[1]
+	WORD $0x4fb813e9 // fmla v9.4s, v31.4s, v24.s[1]
+	WORD $0x4fb913eb // fmla v11.4s, v31.4s, v25.s[1]
+	WORD $0x4fba13ed // fmla v13.4s, v31.4s, v26.s[1]
+	WORD $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
+	WORD $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
+	WORD $0x4fbd13f3 // fmla v19.4s, v31.4s, v29.s[1]
+	WORD $0x3dc0311f // ldr q31, [x8, #192]
+	WORD $0x0e217bfe // fcvtl v30.4s, v31.4h
+	WORD $0x4e217bff // fcvtl2 v31.4s, v31.8h
+	WORD $0x4f941bc0 // fmla v0.4s, v30.4s, v20.s[2]
+	WORD $0x4f951bc2 // fmla v2.4s, v30.4s, v21.s[2]
+	WORD $0x4f961bc4 // fmla v4.4s, v30.4s, v22.s[2]
+	WORD $0x4f971bc6 // fmla v6.4s, v30.4s, v23.s[2]
+	WORD $0x4f981bc8 // fmla v8.4s, v30.4s, v24.s[2]
+	WORD $0x4f991bca // fmla v10.4s, v30.4s, v25.s[2]
+	WORD $0x4f9a1bcc // fmla v12.4s, v30.4s, v26.s[2]
+	WORD $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
+	WORD $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
+	WORD $0x4f9d1bd2 // fmla v18.4s, v30.4s, v29.s[2]
+	WORD $0x4f941be1 // fmla v1.4s, v31.4s, v20.s[2]
+	WORD $0x4f951be3 // fmla v3.4s, v31.4s, v21.s[2]
+	WORD $0x4f961be5 // fmla v5.4s, v31.4s, v22.s[2]
+	WORD $0x4f971be7 // fmla v7.4s, v31.4s, v23.s[2]
+	WORD $0x4f981be9 // fmla v9.4s, v31.4s, v24.s[2]
+	WORD $0x4f991beb // fmla v11.4s, v31.4s, v25.s[2]
+	WORD $0x4f9a1bed // fmla v13.4s, v31.4s, v26.s[2]
+	WORD $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
+	WORD $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
+	WORD $0x4f9d1bf3 // fmla v19.4s, v31.4s, v29.s[2]
+	WORD $0x3dc0391f // ldr q31, [x8, #224]
+	WORD $0x0e217bfe // fcvtl v30.4s, v31.4h
+	WORD $0x4e217bff // fcvtl2 v31.4s, v31.8h
+	WORD $0x4fb41bc0 // fmla v0.4s, v30.4s, v20.s[3]
+	WORD $0x4fb51bc2 // fmla v2.4s, v30.4s, v21.s[3]
+	WORD $0x4fb61bc4 // fmla v4.4s, v30.4s, v22.s[3]
+	WORD $0x4fb71bc6 // fmla v6.4s, v30.4s, v23.s[3]
+	WORD $0x4fb81bc8 // fmla v8.4s, v30.4s, v24.s[3]
+	WORD $0x4fb91bca // fmla v10.4s, v30.4s, v25.s[3]
+	WORD $0x4fba1bcc // fmla v12.4s, v30.4s, v26.s[3]
+	WORD $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
+	WORD $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
+	WORD $0x4fbd1bd2 // fmla v18.4s, v30.4s, v29.s[3]
+	WORD $0x4fb41be1 // fmla v1.4s, v31.4s, v20.s[3]
+	WORD $0x4fb51be3 // fmla v3.4s, v31.4s, v21.s[3]
+	WORD $0x4fb61be5 // fmla v5.4s, v31.4s, v22.s[3]
+	WORD $0x4fb71be7 // fmla v7.4s, v31.4s, v23.s[3]
+	WORD $0x4fb81be9 // fmla v9.4s, v31.4s, v24.s[3]
+	WORD $0x4fb91beb // fmla v11.4s, v31.4s, v25.s[3]
+	WORD $0x4fba1bed // fmla v13.4s, v31.4s, v26.s[3]
+	WORD $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
+	WORD $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
+	WORD $0x4fbd1bf3 // fmla v19.4s, v31.4s, v29.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd10006f7 // sub x23, x23, #1
+	CBNZ R23, quads2twineight
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads2twinstore
+	WORD $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
+	WORD $0x4ea0e835 // fcmlt v21.4s, v1.4s, #0.0
+	WORD $0x4ea0e856 // fcmlt v22.4s, v2.4s, #0.0
+	WORD $0x4ea0e877 // fcmlt v23.4s, v3.4s, #0.0
+	WORD $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
+	WORD $0x4e751c21 // bic v1.16b, v1.16b, v21.16b
+	WORD $0x4e761c42 // bic v2.16b, v2.16b, v22.16b
+	WORD $0x4e771c63 // bic v3.16b, v3.16b, v23.16b
+	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
+	WORD $0x4ea0e8b5 // fcmlt v21.4s, v5.4s, #0.0
+	WORD $0x4ea0e8d6 // fcmlt v22.4s, v6.4s, #0.0
+	WORD $0x4ea0e8f7 // fcmlt v23.4s, v7.4s, #0.0
+	WORD $0x4e741c84 // bic v4.16b, v4.16b, v20.16b
+	WORD $0x4e751ca5 // bic v5.16b, v5.16b, v21.16b
+	WORD $0x4e761cc6 // bic v6.16b, v6.16b, v22.16b
+	WORD $0x4e771ce7 // bic v7.16b, v7.16b, v23.16b
+	WORD $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
+	WORD $0x4ea0e935 // fcmlt v21.4s, v9.4s, #0.0
+	WORD $0x4ea0e956 // fcmlt v22.4s, v10.4s, #0.0
+	WORD $0x4ea0e977 // fcmlt v23.4s, v11.4s, #0.0
+	WORD $0x4e741d08 // bic v8.16b, v8.16b, v20.16b
+	WORD $0x4e751d29 // bic v9.16b, v9.16b, v21.16b
+	WORD $0x4e761d4a // bic v10.16b, v10.16b, v22.16b
+	WORD $0x4e771d6b // bic v11.16b, v11.16b, v23.16b
+	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
+	WORD $0x4ea0e9b5 // fcmlt v21.4s, v13.4s, #0.0
+	WORD $0x4ea0e9d6 // fcmlt v22.4s, v14.4s, #0.0
+	WORD $0x4ea0e9f7 // fcmlt v23.4s, v15.4s, #0.0
+	WORD $0x4e741d8c // bic v12.16b, v12.16b, v20.16b
+	WORD $0x4e751dad // bic v13.16b, v13.16b, v21.16b
+	WORD $0x4e761dce // bic v14.16b, v14.16b, v22.16b
+	WORD $0x4e771def // bic v15.16b, v15.16b, v23.16b
+	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
+	WORD $0x4ea0ea35 // fcmlt v21.4s, v17.4s, #0.0
+	WORD $0x4ea0ea56 // fcmlt v22.4s, v18.4s, #0.0
+	WORD $0x4ea0ea77 // fcmlt v23.4s, v19.4s, #0.0
+	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
+	WORD $0x4e751e31 // bic v17.16b, v17.16b, v21.16b
+	WORD $0x4e761e52 // bic v18.16b, v18.16b, v22.16b
+	WORD $0x4e771e73 // bic v19.16b, v19.16b, v23.16b
+
+quads2twinstore:
+	WORD $0x4c83a8a0 // st1 {v0.4s, v1.4s}, [x5], x3
+	WORD $0x4c83a8a2 // st1 {v2.4s, v3.4s}, [x5], x3
+	WORD $0x4c83a8a4 // st1 {v4.4s, v5.4s}, [x5], x3
+	WORD $0x4c83a8a6 // st1 {v6.4s, v7.4s}, [x5], x3
+	WORD $0x4c83a8a8 // st1 {v8.4s, v9.4s}, [x5], x3
+	WORD $0x4c83a8aa // st1 {v10.4s, v11.4s}, [x5], x3
+	WORD $0x4c83a8ac // st1 {v12.4s, v13.4s}, [x5], x3
+	WORD $0x4c83a8ae // st1 {v14.4s, v15.4s}, [x5], x3
+	WORD $0x4c83a8b0 // st1 {v16.4s, v17.4s}, [x5], x3
+	WORD $0x4c83a8b2 // st1 {v18.4s, v19.4s}, [x5], x3
+	WORD $0x8b150129 // add x9, x9, x21
+	WORD $0x8b15014a // add x10, x10, x21
+	WORD $0x8b15016b // add x11, x11, x21
+	WORD $0x8b15018c // add x12, x12, x21
+	WORD $0x8b1501ad // add x13, x13, x21
+	WORD $0x8b1501ef // add x15, x15, x21
+	WORD $0x8b150210 // add x16, x16, x21
+	WORD $0x8b150231 // add x17, x17, x21
+	WORD $0x8b150273 // add x19, x19, x21
+	WORD $0x8b150294 // add x20, x20, x21
+	WORD $0x8b0e00c6 // add x6, x6, x14
+	WORD $0xd1000884 // sub x4, x4, #2
+	WORD $0xf100089f // cmp x4, #2
+	BGE  quads2twintile
+	CBNZ R4, quads2tile
 	RET
 
 quads2partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel0four
 	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
@@ -18610,8 +26518,8 @@ quads2pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads2pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel1four
 	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
@@ -18632,8 +26540,8 @@ quads2pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads2pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel2four
 	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
@@ -18654,8 +26562,8 @@ quads2pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads2pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel3four
 	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
@@ -18676,8 +26584,8 @@ quads2pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads2pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads2pixel4four
 	WORD $0xac81352c // stp q12, q13, [x9], #32
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
@@ -18698,13 +26606,15 @@ quads2pixel4one:
 	WORD $0xbd00012c // str s12, [x9]
 
 quads2pixel4done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xaa0a03e7 // mov x7, x10
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9402c04 // ldr x4, [x0, #88]
+	WORD $0xaa0a03e5 // mov x5, x10
+	TBZ  $1, R9, quads1tile
+	CBZ  R7, quads1twin
 
 quads1tile:
 	WORD $0xaa0203e8 // mov x8, x2
@@ -18721,16 +26631,16 @@ quads1tap:
 	WORD $0x28c1312b // ldp w11, w12, [x9], #8
 	WORD $0x28c1392d // ldp w13, w14, [x9], #8
 	WORD $0xb840452f // ldr w15, [x9], #4
-	WORD $0x8b05016b // add x11, x11, x5
-	WORD $0x8b05018c // add x12, x12, x5
-	WORD $0x8b0501ad // add x13, x13, x5
-	WORD $0x8b0501ce // add x14, x14, x5
-	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x8b0601ef // add x15, x15, x6
 	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads1four
+	WORD $0xd1000610 // sub x16, x16, #1
 	WORD $0x3cc105c4 // ldr q4, [x14], #16
 	WORD $0x3cc105e3 // ldr q3, [x15], #16
-	WORD $0xd1000610 // sub x16, x16, #1
 	CBZ  R16, quads1last
 
 quads1eight:
@@ -18927,34 +26837,232 @@ quads1next:
 	WORD $0xf9402408 // ldr x8, [x0, #72]
 	CBZ  R8, quads1store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4ea0eb06 // fcmlt v6.4s, v24.4s, #0.0
+	WORD $0x4ea0ea85 // fcmlt v5.4s, v20.4s, #0.0
+	WORD $0x4ea0ea04 // fcmlt v4.4s, v16.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
-	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
-	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
-	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
-	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
-	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
-	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4e661f18 // bic v24.16b, v24.16b, v6.16b
+	WORD $0x4e651e94 // bic v20.16b, v20.16b, v5.16b
+	WORD $0x4e641e10 // bic v16.16b, v16.16b, v4.16b
 	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
 
 quads1store:
-	CBNZ R4, quads1partial
-	WORD $0x4c8378fc // st1 {v28.4s}, [x7], x3
-	WORD $0x4c8378f8 // st1 {v24.4s}, [x7], x3
-	WORD $0x4c8378f4 // st1 {v20.4s}, [x7], x3
-	WORD $0x4c8378f0 // st1 {v16.4s}, [x7], x3
-	WORD $0x4c8378ec // st1 {v12.4s}, [x7], x3
+	CBNZ R7, quads1partial
+	WORD $0x4c8378bc // st1 {v28.4s}, [x5], x3
+	WORD $0x4c8378b8 // st1 {v24.4s}, [x5], x3
+	WORD $0x4c8378b4 // st1 {v20.4s}, [x5], x3
+	WORD $0x4c8378b0 // st1 {v16.4s}, [x5], x3
+	WORD $0x4c8378ac // st1 {v12.4s}, [x5], x3
 
 quads1stored:
 	WORD $0xf9403008 // ldr x8, [x0, #96]
-	WORD $0x8b0800a5 // add x5, x5, x8
-	WORD $0xf10004c6 // subs x6, x6, #1
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf1000484 // subs x4, x4, #1
 	BGT  quads1tile
+	RET
+
+quads1twin:
+	WORD $0xf100089f // cmp x4, #2
+	BLT  quads1tile
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b060129 // add x9, x9, x6
+	WORD $0x8b06014a // add x10, x10, x6
+	WORD $0x8b06016b // add x11, x11, x6
+	WORD $0x8b06018c // add x12, x12, x6
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0xf940300e // ldr x14, [x0, #96]
+	WORD $0x8b0e012f // add x15, x9, x14
+	WORD $0x8b0e0150 // add x16, x10, x14
+	WORD $0x8b0e0171 // add x17, x11, x14
+	WORD $0x8b0e0193 // add x19, x12, x14
+	WORD $0x8b0e01b4 // add x20, x13, x14
+	WORD $0xd37ff9ce // lsl x14, x14, #1
+	WORD $0xcb0109d5 // sub x21, x14, x1, lsl #2
+	WORD $0xd343fc36 // lsr x22, x1, #3
+
+quads1twintile:
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x3dc00100 // ldr q0, [x8]
+	WORD $0x3dc00101 // ldr q1, [x8]
+	WORD $0x3dc00102 // ldr q2, [x8]
+	WORD $0x3dc00103 // ldr q3, [x8]
+	WORD $0x3dc00104 // ldr q4, [x8]
+	WORD $0x3dc00105 // ldr q5, [x8]
+	WORD $0x3dc00106 // ldr q6, [x8]
+	WORD $0x3dc00107 // ldr q7, [x8]
+	WORD $0x3dc00108 // ldr q8, [x8]
+	WORD $0x3dc00109 // ldr q9, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa1603f7 // mov x23, x22
+
+quads1twineight:
+	WORD $0xacc12d2a // ldp q10, q11, [x9], #32
+	WORD $0xacc1354c // ldp q12, q13, [x10], #32
+	WORD $0xacc13d6e // ldp q14, q15, [x11], #32
+	WORD $0xacc14590 // ldp q16, q17, [x12], #32
+	WORD $0xacc14db2 // ldp q18, q19, [x13], #32
+	WORD $0xacc155f4 // ldp q20, q21, [x15], #32
+	WORD $0xacc15e16 // ldp q22, q23, [x16], #32
+	WORD $0xacc16638 // ldp q24, q25, [x17], #32
+	WORD $0xacc16e7a // ldp q26, q27, [x19], #32
+	WORD $0xacc1769c // ldp q28, q29, [x20], #32
+	WORD $0xfd40011e // ldr d30, [x8]
+	WORD $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD $0x4f8a13c0 // fmla v0.4s, v30.4s, v10.s[0]
+	WORD $0x4f8c13c1 // fmla v1.4s, v30.4s, v12.s[0]
+	WORD $0x4f8e13c2 // fmla v2.4s, v30.4s, v14.s[0]
+	WORD $0x4f9013c3 // fmla v3.4s, v30.4s, v16.s[0]
+	WORD $0x4f9213c4 // fmla v4.4s, v30.4s, v18.s[0]
+	WORD $0x4f9413c5 // fmla v5.4s, v30.4s, v20.s[0]
+	WORD $0x4f9613c6 // fmla v6.4s, v30.4s, v22.s[0]
+	WORD $0x4f9813c7 // fmla v7.4s, v30.4s, v24.s[0]
+	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
+	WORD $0x4f9c13c9 // fmla v9.4s, v30.4s, v28.s[0]
+	WORD $0xfd40111e // ldr d30, [x8, #32]
+	WORD $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD $0x4faa13c0 // fmla v0.4s, v30.4s, v10.s[1]
+	WORD $0x4fac13c1 // fmla v1.4s, v30.4s, v12.s[1]
+	WORD $0x4fae13c2 // fmla v2.4s, v30.4s, v14.s[1]
+	WORD $0x4fb013c3 // fmla v3.4s, v30.4s, v16.s[1]
+	WORD $0x4fb213c4 // fmla v4.4s, v30.4s, v18.s[1]
+	WORD $0x4fb413c5 // fmla v5.4s, v30.4s, v20.s[1]
+	WORD $0x4fb613c6 // fmla v6.4s, v30.4s, v22.s[1]
+	WORD $0x4fb813c7 // fmla v7.4s, v30.4s, v24.s[1]
+	WORD $0x4fba13c8 // fmla v8.4s, v30.4s, v26.s[1]
+	WORD $0x4fbc13c9 // fmla v9.4s, v30.4s, v28.s[1]
+	WORD $0xfd40211e // ldr d30, [x8, #64]
+	WORD $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD $0x4f8a1bc0 // fmla v0.4s, v30.4s, v10.s[2]
+	WORD $0x4f8c1bc1 // fmla v1.4s, v30.4s, v12.s[2]
+	WORD $0x4f8e1bc2 // fmla v2.4s, v30.4s, v14.s[2]
+	WORD $0x4f901bc3 // fmla v3.4s, v30.4s, v16.s[2]
+	WORD $0x4f921bc4 // fmla v4.4s, v30.4s, v18.s[2]
+	WORD $0x4f941bc5 // fmla v5.4s, v30.4s, v20.s[2]
+	WORD $0x4f961bc6 // fmla v6.4s, v30.4s, v22.s[2]
+	WORD $0x4f981bc7 // fmla v7.4s, v30.4s, v24.s[2]
+	WORD $0x4f9a1bc8 // fmla v8.4s, v30.4s, v26.s[2]
+	WORD $0x4f9c1bc9 // fmla v9.4s, v30.4s, v28.s[2]
+	WORD $0xfd40311e // ldr d30, [x8, #96]
+	WORD $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD $0x4faa1bc0 // fmla v0.4s, v30.4s, v10.s[3]
+	WORD $0x4fac1bc1 // fmla v1.4s, v30.4s, v12.s[3]
+	WORD $0x4fae1bc2 // fmla v2.4s, v30.4s, v14.s[3]
+	WORD $0x4fb01bc3 // fmla v3.4s, v30.4s, v16.s[3]
+	WORD $0x4fb21bc4 // fmla v4.4s, v30.4s, v18.s[3]
+	WORD $0x4fb41bc5 // fmla v5.4s, v30.4s, v20.s[3]
+	WORD $0x4fb61bc6 // fmla v6.4s, v30.4s, v22.s[3]
+	WORD $0x4fb81bc7 // fmla v7.4s, v30.4s, v24.s[3]
+	WORD $0x4fba1bc8 // fmla v8.4s, v30.4s, v26.s[3]
+	WORD $0x4fbc1bc9 // fmla v9.4s, v30.4s, v28.s[3]
+	WORD $0xfd40411e // ldr d30, [x8, #128]
+	WORD $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD $0x4f8b13c0 // fmla v0.4s, v30.4s, v11.s[0]
+	WORD $0x4f8d13c1 // fmla v1.4s, v30.4s, v13.s[0]
+	WORD $0x4f8f13c2 // fmla v2.4s, v30.4s, v15.s[0]
+	WORD $0x4f9113c3 // fmla v3.4s, v30.4s, v17.s[0]
+	WORD $0x4f9313c4 // fmla v4.4s, v30.4s, v19.s[0]
+	WORD $0x4f9513c5 // fmla v5.4s, v30.4s, v21.s[0]
+	WORD $0x4f9713c6 // fmla v6.4s, v30.4s, v23.s[0]
+	WORD $0x4f9913c7 // fmla v7.4s, v30.4s, v25.s[0]
+	WORD $0x4f9b13c8 // fmla v8.4s, v30.4s, v27.s[0]
+	WORD $0x4f9d13c9 // fmla v9.4s, v30.4s, v29.s[0]
+	WORD $0xfd40511e // ldr d30, [x8, #160]
+	WORD $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD $0x4fab13c0 // fmla v0.4s, v30.4s, v11.s[1]
+	WORD $0x4fad13c1 // fmla v1.4s, v30.4s, v13.s[1]
+	WORD $0x4faf13c2 // fmla v2.4s, v30.4s, v15.s[1]
+	WORD $0x4fb113c3 // fmla v3.4s, v30.4s, v17.s[1]
+	WORD $0x4fb313c4 // fmla v4.4s, v30.4s, v19.s[1]
+	WORD $0x4fb513c5 // fmla v5.4s, v30.4s, v21.s[1]
+	WORD $0x4fb713c6 // fmla v6.4s, v30.4s, v23.s[1]
+	WORD $0x4fb913c7 // fmla v7.4s, v30.4s, v25.s[1]
+	WORD $0x4fbb13c8 // fmla v8.4s, v30.4s, v27.s[1]
+	WORD $0x4fbd13c9 // fmla v9.4s, v30.4s, v29.s[1]
+	WORD $0xfd40611e // ldr d30, [x8, #192]
+	WORD $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD $0x4f8b1bc0 // fmla v0.4s, v30.4s, v11.s[2]
+	WORD $0x4f8d1bc1 // fmla v1.4s, v30.4s, v13.s[2]
+	WORD $0x4f8f1bc2 // fmla v2.4s, v30.4s, v15.s[2]
+	WORD $0x4f911bc3 // fmla v3.4s, v30.4s, v17.s[2]
+	WORD $0x4f931bc4 // fmla v4.4s, v30.4s, v19.s[2]
+	WORD $0x4f951bc5 // fmla v5.4s, v30.4s, v21.s[2]
+	WORD $0x4f971bc6 // fmla v6.4s, v30.4s, v23.s[2]
+	WORD $0x4f991bc7 // fmla v7.4s, v30.4s, v25.s[2]
+	WORD $0x4f9b1bc8 // fmla v8.4s, v30.4s, v27.s[2]
+	WORD $0x4f9d1bc9 // fmla v9.4s, v30.4s, v29.s[2]
+	WORD $0xfd40711e // ldr d30, [x8, #224]
+	WORD $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD $0x4fab1bc0 // fmla v0.4s, v30.4s, v11.s[3]
+	WORD $0x4fad1bc1 // fmla v1.4s, v30.4s, v13.s[3]
+	WORD $0x4faf1bc2 // fmla v2.4s, v30.4s, v15.s[3]
+	WORD $0x4fb11bc3 // fmla v3.4s, v30.4s, v17.s[3]
+	WORD $0x4fb31bc4 // fmla v4.4s, v30.4s, v19.s[3]
+	WORD $0x4fb51bc5 // fmla v5.4s, v30.4s, v21.s[3]
+	WORD $0x4fb71bc6 // fmla v6.4s, v30.4s, v23.s[3]
+	WORD $0x4fb91bc7 // fmla v7.4s, v30.4s, v25.s[3]
+	WORD $0x4fbb1bc8 // fmla v8.4s, v30.4s, v27.s[3]
+	WORD $0x4fbd1bc9 // fmla v9.4s, v30.4s, v29.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd10006f7 // sub x23, x23, #1
+	CBNZ R23, quads1twineight
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads1twinstore
+	WORD $0x4ea0e80a // fcmlt v10.4s, v0.4s, #0.0
+	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
+	WORD $0x4ea0e84e // fcmlt v14.4s, v2.4s, #0.0
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e6a1c00 // bic v0.16b, v0.16b, v10.16b
+	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
+	WORD $0x4e6e1c42 // bic v2.16b, v2.16b, v14.16b
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e88a // fcmlt v10.4s, v4.4s, #0.0
+	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
+	WORD $0x4ea0e8ce // fcmlt v14.4s, v6.4s, #0.0
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e6a1c84 // bic v4.16b, v4.16b, v10.16b
+	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
+	WORD $0x4e6e1cc6 // bic v6.16b, v6.16b, v14.16b
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e90a // fcmlt v10.4s, v8.4s, #0.0
+	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	WORD $0x4e6a1d08 // bic v8.16b, v8.16b, v10.16b
+	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
+
+quads1twinstore:
+	WORD $0x4c8378a0 // st1 {v0.4s}, [x5], x3
+	WORD $0x4c8378a1 // st1 {v1.4s}, [x5], x3
+	WORD $0x4c8378a2 // st1 {v2.4s}, [x5], x3
+	WORD $0x4c8378a3 // st1 {v3.4s}, [x5], x3
+	WORD $0x4c8378a4 // st1 {v4.4s}, [x5], x3
+	WORD $0x4c8378a5 // st1 {v5.4s}, [x5], x3
+	WORD $0x4c8378a6 // st1 {v6.4s}, [x5], x3
+	WORD $0x4c8378a7 // st1 {v7.4s}, [x5], x3
+	WORD $0x4c8378a8 // st1 {v8.4s}, [x5], x3
+	WORD $0x4c8378a9 // st1 {v9.4s}, [x5], x3
+	WORD $0x8b150129 // add x9, x9, x21
+	WORD $0x8b15014a // add x10, x10, x21
+	WORD $0x8b15016b // add x11, x11, x21
+	WORD $0x8b15018c // add x12, x12, x21
+	WORD $0x8b1501ad // add x13, x13, x21
+	WORD $0x8b1501ef // add x15, x15, x21
+	WORD $0x8b150210 // add x16, x16, x21
+	WORD $0x8b150231 // add x17, x17, x21
+	WORD $0x8b150273 // add x19, x19, x21
+	WORD $0x8b150294 // add x20, x20, x21
+	WORD $0x8b0e00c6 // add x6, x6, x14
+	WORD $0xd1000884 // sub x4, x4, #2
+	WORD $0xf100089f // cmp x4, #2
+	BGE  quads1twintile
+	CBNZ R4, quads1tile
 	RET
 
 quads1partial:
 	WORD $0xf9402008 // ldr x8, [x0, #64]
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel0four
 	WORD $0xac81713c // stp q28, q28, [x9], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
@@ -18975,8 +27083,8 @@ quads1pixel0one:
 	WORD $0xbd00013c // str s28, [x9]
 
 quads1pixel0done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel1four
 	WORD $0xac816138 // stp q24, q24, [x9], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
@@ -18997,8 +27105,8 @@ quads1pixel1one:
 	WORD $0xbd000138 // str s24, [x9]
 
 quads1pixel1done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel2four
 	WORD $0xac815134 // stp q20, q20, [x9], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
@@ -19019,8 +27127,8 @@ quads1pixel2one:
 	WORD $0xbd000134 // str s20, [x9]
 
 quads1pixel2done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel3four
 	WORD $0xac814130 // stp q16, q16, [x9], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
@@ -19041,8 +27149,8 @@ quads1pixel3one:
 	WORD $0xbd000130 // str s16, [x9]
 
 quads1pixel3done:
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0x8b0300a5 // add x5, x5, x3
+	WORD $0xaa0503e9 // mov x9, x5
 	TBZ  $3, R8, quads1pixel4four
 	WORD $0xac81312c // stp q12, q12, [x9], #32
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
@@ -19063,7 +27171,7 @@ quads1pixel4one:
 	WORD $0xbd00012c // str s12, [x9]
 
 quads1pixel4done:
-	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0x8b0300a5 // add x5, x5, x3
 	JMP  quads1stored
 
 // func depthwiseRunF16w3s1NEON(a *depthwiseRunArgs)
@@ -19073,78 +27181,86 @@ TEXT ·depthwiseRunF16w3s1NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by16:
-	WORD $0xf10040ff // cmp x7, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by8
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by16tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by16whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by16whole:
-	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
-	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
-	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
-	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by16side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf1000ddf // cmp x14, #3
+	BNE  by16begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by16begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by16inner
+
+by16begin:
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by16side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by16side
 
 by16row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00673 // ldr q19, [x19, #16]
+	WORD $0x3dc00613 // ldr q19, [x16, #16]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc00a75 // ldr q21, [x19, #32]
+	WORD $0x3dc00a15 // ldr q21, [x16, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc00e77 // ldr q23, [x19, #48]
+	WORD $0x3dc00e17 // ldr q23, [x16, #48]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc01279 // ldr q25, [x19, #64]
+	WORD $0x3dc01219 // ldr q25, [x16, #64]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x3dc0167b // ldr q27, [x19, #80]
+	WORD $0x3dc0161b // ldr q27, [x16, #80]
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
 	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -19153,7 +27269,7 @@ by16row:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -19166,7 +27282,7 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -19179,7 +27295,7 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -19188,59 +27304,59 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
 	JMP  by16finish
 
 by16side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by16siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00673 // ldr q19, [x19, #16]
+	WORD $0x3dc00613 // ldr q19, [x16, #16]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc00a75 // ldr q21, [x19, #32]
+	WORD $0x3dc00a15 // ldr q21, [x16, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc00e77 // ldr q23, [x19, #48]
+	WORD $0x3dc00e17 // ldr q23, [x16, #48]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc01279 // ldr q25, [x19, #64]
+	WORD $0x3dc01219 // ldr q25, [x16, #64]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x3dc0167b // ldr q27, [x19, #80]
+	WORD $0x3dc0161b // ldr q27, [x16, #80]
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
 	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side0zero
 
 by16side0:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -19249,7 +27365,7 @@ by16side0zero:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -19262,7 +27378,7 @@ by16side0zero:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -19275,7 +27391,7 @@ by16side0zero:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -19284,28 +27400,28 @@ by16side0zero:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by16side5
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side5zero
 
 by16side5:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side5zero:
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16siderow
 
 by16finish:
-	CBZ  R6, by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -19340,177 +27456,475 @@ by16finish:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
-	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
-	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c842a20 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c842a24 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x17], x4
+	WORD $0x4c842a28 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x17], x4
+	WORD $0x4c842a2c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x17], x4
+
+by16next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by16tile
-	WORD $0x91004129 // add x9, x9, #16
+	JMP  by16end
+
+by16inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd342fdad // lsr x13, x13, #2
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+
+by16innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00593 // ldr q19, [x12, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00995 // ldr q21, [x12, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00d97 // ldr q23, [x12, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01199 // ldr q25, [x12, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0159b // ldr q27, [x12, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x9101818c // add x12, x12, #96
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c4029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00593 // ldr q19, [x12, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00995 // ldr q21, [x12, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00d97 // ldr q23, [x12, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01199 // ldr q25, [x12, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0159b // ldr q27, [x12, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x9101818c // add x12, x12, #96
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c402a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17]
+	WORD $0xcb130231 // sub x17, x17, x19
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00593 // ldr q19, [x12, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00995 // ldr q21, [x12, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00d97 // ldr q23, [x12, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01199 // ldr q25, [x12, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0159b // ldr q27, [x12, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x9101818c // add x12, x12, #96
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4c402a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20]
+	WORD $0xcb150294 // sub x20, x20, x21
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	CBZ  R5, by16innerstore
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16innerstore:
+	WORD $0x4c8429c0 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c8429c4 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14], x4
+	WORD $0x4c8429c8 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x4
+	WORD $0x4c8429cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by16innertile
+	JMP  by16next
+
+by16end:
+	WORD $0x910040e7 // add x7, x7, #16
 	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x91010063 // add x3, x3, #64
-	WORD $0xd10040e7 // sub x7, x7, #16
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side5
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side5zero
 
 by8side5:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side5zero:
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -19529,145 +27943,147 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xfd400210 // ldr d16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0xfd401211 // ldr d17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0xfd402212 // ldr d18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xfd400210 // ldr d16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0xfd401211 // ldr d17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0xfd402212 // ldr d18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side5
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side5zero
 
 by4side5:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side5zero:
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -19678,157 +28094,159 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910019cf // add x15, x14, #6
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100198d // add x13, x12, #6
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x7d400210 // ldr h16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x7d404211 // ldr h17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x7d408212 // ldr h18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x7d400210 // ldr h16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x7d404211 // ldr h17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x7d408212 // ldr h18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side5
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side5zero
 
 by1side5:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side5zero:
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -19839,22 +28257,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -19867,84 +28285,92 @@ TEXT ·depthwiseRunF16w3s2NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by16:
-	WORD $0xf10040ff // cmp x7, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by8
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by16tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by16whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by16whole:
-	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
-	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
-	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
-	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by16side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf1000ddf // cmp x14, #3
+	BNE  by16begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by16begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by16inner
+
+by16begin:
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by16side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by16side
 
 by16row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00673 // ldr q19, [x19, #16]
+	WORD $0x3dc00613 // ldr q19, [x16, #16]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc00a75 // ldr q21, [x19, #32]
+	WORD $0x3dc00a15 // ldr q21, [x16, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc00e77 // ldr q23, [x19, #48]
+	WORD $0x3dc00e17 // ldr q23, [x16, #48]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc01279 // ldr q25, [x19, #64]
+	WORD $0x3dc01219 // ldr q25, [x16, #64]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x3dc0167b // ldr q27, [x19, #80]
+	WORD $0x3dc0161b // ldr q27, [x16, #80]
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
 	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -19953,12 +28379,12 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -19967,12 +28393,12 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -19981,69 +28407,69 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccd2a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
 	JMP  by16finish
 
 by16side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by16siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00673 // ldr q19, [x19, #16]
+	WORD $0x3dc00613 // ldr q19, [x16, #16]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc00a75 // ldr q21, [x19, #32]
+	WORD $0x3dc00a15 // ldr q21, [x16, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc00e77 // ldr q23, [x19, #48]
+	WORD $0x3dc00e17 // ldr q23, [x16, #48]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc01279 // ldr q25, [x19, #64]
+	WORD $0x3dc01219 // ldr q25, [x16, #64]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x3dc0167b // ldr q27, [x19, #80]
+	WORD $0x3dc0161b // ldr q27, [x16, #80]
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
 	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side0zero
 
 by16side0:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -20052,12 +28478,12 @@ by16side0zero:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -20066,12 +28492,12 @@ by16side0zero:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -20080,33 +28506,33 @@ by16side0zero:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by16side8
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by16side8zero
 
 by16side8:
-	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd42a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x20
 
 by16side8zero:
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by16siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16siderow
 
 by16finish:
-	CBZ  R6, by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -20141,184 +28567,488 @@ by16finish:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
-	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
-	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c842a20 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c842a24 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x17], x4
+	WORD $0x4c842a28 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x17], x4
+	WORD $0x4c842a2c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x17], x4
+
+by16next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by16tile
-	WORD $0x91004129 // add x9, x9, #16
+	JMP  by16end
+
+by16inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd343fdad // lsr x13, x13, #3
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+
+by16innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x4c402920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9]
+	WORD $0x4c402924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9]
+	WORD $0x4c402928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00593 // ldr q19, [x12, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00995 // ldr q21, [x12, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00d97 // ldr q23, [x12, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01199 // ldr q25, [x12, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0159b // ldr q27, [x12, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x9101818c // add x12, x12, #96
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c4029fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x15]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00593 // ldr q19, [x12, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00995 // ldr q21, [x12, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00d97 // ldr q23, [x12, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01199 // ldr q25, [x12, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0159b // ldr q27, [x12, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x9101818c // add x12, x12, #96
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd32a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c402a3c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x17]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00593 // ldr q19, [x12, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00995 // ldr q21, [x12, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00d97 // ldr q23, [x12, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01199 // ldr q25, [x12, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0159b // ldr q27, [x12, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x9101818c // add x12, x12, #96
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd52a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4c402a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20]
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	CBZ  R5, by16innerstore
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16innerstore:
+	WORD $0x4c8429c0 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c8429c4 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14], x4
+	WORD $0x4c8429c8 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x4
+	WORD $0x4c8429cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by16innertile
+	JMP  by16next
+
+by16end:
+	WORD $0x910040e7 // add x7, x7, #16
 	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x91010063 // add x3, x3, #64
-	WORD $0xd10040e7 // sub x7, x7, #16
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side8
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side8zero
 
 by8side8:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side8zero:
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -20337,152 +29067,154 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xfd400210 // ldr d16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0xfd401211 // ldr d17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0xfd402212 // ldr d18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xfd400210 // ldr d16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0xfd401211 // ldr d17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0xfd402212 // ldr d18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side8
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side8zero
 
 by4side8:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side8zero:
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -20493,170 +29225,172 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x910025cf // add x15, x14, #9
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x9100258d // add x13, x12, #9
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x7d400210 // ldr h16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x7d404211 // ldr h17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x7d408212 // ldr h18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x7d400210 // ldr h16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x7d404211 // ldr h17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x7d408212 // ldr h18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018273 // add x19, x19, #96
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side8
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side8zero
 
 by1side8:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side8zero:
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -20667,22 +29401,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -20695,85 +29429,93 @@ TEXT ·depthwiseRunF16w5s1NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910021cf // add x15, x14, #8
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100218d // add x13, x12, #8
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf10015df // cmp x14, #5
+	BNE  by8begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by8begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by8inner
+
+by8begin:
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc01a77 // ldr q23, [x19, #96]
+	WORD $0x3dc01a17 // ldr q23, [x16, #96]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc02279 // ldr q25, [x19, #128]
+	WORD $0x3dc02219 // ldr q25, [x16, #128]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
@@ -20782,7 +29524,7 @@ by8row:
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
@@ -20791,84 +29533,84 @@ by8row:
 	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
 	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
 	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc01a77 // ldr q23, [x19, #96]
+	WORD $0x3dc01a17 // ldr q23, [x16, #96]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc02279 // ldr q25, [x19, #128]
+	WORD $0x3dc02219 // ldr q25, [x16, #128]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by8side1
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side1zero
 
 by8side1:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side1zero:
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
@@ -20877,7 +29619,7 @@ by8side1zero:
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
@@ -20886,46 +29628,46 @@ by8side1zero:
 	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
 	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by8side6
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side6zero
 
 by8side6:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side6zero:
 	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
 	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side7
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side7zero
 
 by8side7:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side7zero:
 	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -20944,191 +29686,587 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+
+by8next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	JMP  by8end
+
+by8inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd342fdad // lsr x13, x13, #2
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+	WORD $0xa9435c56 // ldp x22, x23, [x2, #48]
+	WORD $0x8b0102d6 // add x22, x22, x1
+	WORD $0x9b175996 // madd x22, x12, x23, x22
+	WORD $0xa9446458 // ldp x24, x25, [x2, #64]
+	WORD $0x8b010318 // add x24, x24, x1
+	WORD $0x9b196198 // madd x24, x12, x25, x24
+
+by8innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407dfe // ldp q30, q31, [x15]
+	WORD $0xcb1005ef // sub x15, x15, x16, lsl #1
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407e3e // ldp q30, q31, [x17]
+	WORD $0xcb130631 // sub x17, x17, x19, lsl #1
+	WORD $0xcb130231 // sub x17, x17, x19
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407e9e // ldp q30, q31, [x20]
+	WORD $0xcb150694 // sub x20, x20, x21, lsl #1
+	WORD $0xcb150294 // sub x20, x20, x21
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407ede // ldp q30, q31, [x22]
+	WORD $0xcb1706d6 // sub x22, x22, x23, lsl #1
+	WORD $0xcb1702d6 // sub x22, x22, x23
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xad407f1e // ldp q30, q31, [x24]
+	WORD $0xcb190718 // sub x24, x24, x25, lsl #1
+	WORD $0xcb190318 // sub x24, x24, x25
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	CBZ  R5, by8innerstore
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8innerstore:
+	WORD $0x4c84a9c0 // st1 {v0.4s, v1.4s}, [x14], x4
+	WORD $0x4c84a9c2 // st1 {v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c84a9c4 // st1 {v4.4s, v5.4s}, [x14], x4
+	WORD $0x4c84a9c6 // st1 {v6.4s, v7.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by8innertile
+	JMP  by8next
+
+by8end:
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910021cf // add x15, x14, #8
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100218d // add x13, x12, #8
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xfd400210 // ldr d16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0xfd401211 // ldr d17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0xfd402212 // ldr d18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfd403273 // ldr d19, [x19, #96]
+	WORD $0xfd403213 // ldr d19, [x16, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0xfd404274 // ldr d20, [x19, #128]
+	WORD $0xfd404214 // ldr d20, [x16, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xfd400210 // ldr d16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0xfd401211 // ldr d17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0xfd402212 // ldr d18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfd403273 // ldr d19, [x19, #96]
+	WORD $0xfd403213 // ldr d19, [x16, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0xfd404274 // ldr d20, [x19, #128]
+	WORD $0xfd404214 // ldr d20, [x16, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by4side1
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side1zero
 
 by4side1:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side1zero:
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by4side6
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side6zero
 
 by4side6:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side6zero:
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side7
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side7zero
 
 by4side7:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side7zero:
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -21139,207 +30277,209 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x910021cf // add x15, x14, #8
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x9100218d // add x13, x12, #8
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x7d400210 // ldr h16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x7d404211 // ldr h17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x7d408212 // ldr h18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x7d40c273 // ldr h19, [x19, #96]
+	WORD $0x7d40c213 // ldr h19, [x16, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0x7d410274 // ldr h20, [x19, #128]
+	WORD $0x7d410214 // ldr h20, [x16, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x7d400210 // ldr h16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x7d404211 // ldr h17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x7d408212 // ldr h18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x7d40c273 // ldr h19, [x19, #96]
+	WORD $0x7d40c213 // ldr h19, [x16, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0x7d410274 // ldr h20, [x19, #128]
+	WORD $0x7d410214 // ldr h20, [x16, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by1side1
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side1zero
 
 by1side1:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side1zero:
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by1side6
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side6zero
 
 by1side6:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side6zero:
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side7
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side7zero
 
 by1side7:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side7zero:
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -21350,22 +30490,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -21378,244 +30518,252 @@ TEXT ·depthwiseRunF16w5s2NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9401803 // ldr x3, [x0, #48]
 	WORD $0xf9401c04 // ldr x4, [x0, #56]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xf9401008 // ldr x8, [x0, #32]
-	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xd2800007 // movz x7, #0, lsl #0
 
 by8:
-	WORD $0xf10020ff // cmp x7, #8
+	WORD $0xf10020df // cmp x6, #8
 	BLT  by4
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by8tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by8whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by8whole:
-	WORD $0xad400560 // ldp q0, q1, [x11]
-	WORD $0xad400d62 // ldp q2, q3, [x11]
-	WORD $0xad401564 // ldp q4, q5, [x11]
-	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x91002dcf // add x15, x14, #11
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by8side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x91002d8d // add x13, x12, #11
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf10015df // cmp x14, #5
+	BNE  by8begin
+	WORD $0xaa0a018f // orr x15, x12, x10
+	TBNZ $63, R15, by8begin
+	WORD $0xf10001bf // cmp x13, #0
+	BLE  by8inner
+
+by8begin:
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by8side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by8side
 
 by8row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc01a77 // ldr q23, [x19, #96]
+	WORD $0x3dc01a17 // ldr q23, [x16, #96]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc02279 // ldr q25, [x19, #128]
+	WORD $0x3dc02219 // ldr q25, [x16, #128]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
+	WORD $0x4ccdaa3e // ld1 {v30.4s, v31.4s}, [x17], x13
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
+	WORD $0x4ccdaa3c // ld1 {v28.4s, v29.4s}, [x17], x13
 	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
 	JMP  by8finish
 
 by8side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by8siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x3dc00211 // ldr q17, [x16]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc01a77 // ldr q23, [x19, #96]
+	WORD $0x3dc01a17 // ldr q23, [x16, #96]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc02279 // ldr q25, [x19, #128]
+	WORD $0x3dc02219 // ldr q25, [x16, #128]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side0zero
 
 by8side0:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by8side1
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side1zero
 
 by8side1:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side1zero:
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by8side9
 	WORD $0x6f00e41e // movi v30.2d, #0
 	WORD $0x6f00e41f // movi v31.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side9zero
 
 by8side9:
-	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4cd4aa3e // ld1 {v30.4s, v31.4s}, [x17], x20
 
 by8side9zero:
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by8side10
 	WORD $0x6f00e41c // movi v28.2d, #0
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by8side10zero
 
 by8side10:
-	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4cd4aa3c // ld1 {v28.4s, v29.4s}, [x17], x20
 
 by8side10zero:
 	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by8siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8siderow
 
 by8finish:
-	CBZ  R6, by8store
+	CBZ  R5, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -21634,198 +30782,604 @@ by8finish:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
-	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
-	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
-	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c84aa20 // st1 {v0.4s, v1.4s}, [x17], x4
+	WORD $0x4c84aa22 // st1 {v2.4s, v3.4s}, [x17], x4
+	WORD $0x4c84aa24 // st1 {v4.4s, v5.4s}, [x17], x4
+	WORD $0x4c84aa26 // st1 {v6.4s, v7.4s}, [x17], x4
+
+by8next:
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by8tile
-	WORD $0x91002129 // add x9, x9, #8
+	JMP  by8end
+
+by8inner:
+	WORD $0xcb0d03ed // neg x13, x13
+	WORD $0xd343fdad // lsr x13, x13, #3
+	WORD $0xd342fd4e // lsr x14, x10, #2
+	WORD $0xeb0e01bf // cmp x13, x14
+	WORD $0x9a8eb1ad // csel x13, x13, x14, lt
+	WORD $0x9b040d6e // madd x14, x11, x4, x3
+	WORD $0x8b0d096b // add x11, x11, x13, lsl #2
+	WORD $0xcb0d094a // sub x10, x10, x13, lsl #2
+	WORD $0x910005ad // add x13, x13, #1
+	WORD $0xa940404f // ldp x15, x16, [x2]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x9b103d8f // madd x15, x12, x16, x15
+	WORD $0xa9414c51 // ldp x17, x19, [x2, #16]
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b134591 // madd x17, x12, x19, x17
+	WORD $0xa9425454 // ldp x20, x21, [x2, #32]
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b155194 // madd x20, x12, x21, x20
+	WORD $0xa9435c56 // ldp x22, x23, [x2, #48]
+	WORD $0x8b0102d6 // add x22, x22, x1
+	WORD $0x9b175996 // madd x22, x12, x23, x22
+	WORD $0xa9446458 // ldp x24, x25, [x2, #64]
+	WORD $0x8b010318 // add x24, x24, x1
+	WORD $0x9b196198 // madd x24, x12, x25, x24
+
+by8innertile:
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0xad400520 // ldp q0, q1, [x9]
+	WORD $0xad400d22 // ldp q2, q3, [x9]
+	WORD $0xad401524 // ldp q4, q5, [x9]
+	WORD $0xad401d26 // ldp q6, q7, [x9]
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd0a9fc // ld1 {v28.4s, v29.4s}, [x15], x16
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd0a9fe // ld1 {v30.4s, v31.4s}, [x15], x16
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad4075fc // ldp q28, q29, [x15]
+	WORD $0xcb1005ef // sub x15, x15, x16, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd3aa3c // ld1 {v28.4s, v29.4s}, [x17], x19
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd3aa3e // ld1 {v30.4s, v31.4s}, [x17], x19
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad40763c // ldp q28, q29, [x17]
+	WORD $0xcb130631 // sub x17, x17, x19, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd5aa9c // ld1 {v28.4s, v29.4s}, [x20], x21
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd5aa9e // ld1 {v30.4s, v31.4s}, [x20], x21
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad40769c // ldp q28, q29, [x20]
+	WORD $0xcb150694 // sub x20, x20, x21, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd7aadc // ld1 {v28.4s, v29.4s}, [x22], x23
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd7aade // ld1 {v30.4s, v31.4s}, [x22], x23
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad4076dc // ldp q28, q29, [x22]
+	WORD $0xcb1706d6 // sub x22, x22, x23, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0x3dc00191 // ldr q17, [x12]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00993 // ldr q19, [x12, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01195 // ldr q21, [x12, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01997 // ldr q23, [x12, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02199 // ldr q25, [x12, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x9102818c // add x12, x12, #160
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd9ab1c // ld1 {v28.4s, v29.4s}, [x24], x25
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd9ab1e // ld1 {v30.4s, v31.4s}, [x24], x25
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xad40771c // ldp q28, q29, [x24]
+	WORD $0xcb190718 // sub x24, x24, x25, lsl #1
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	CBZ  R5, by8innerstore
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8innerstore:
+	WORD $0x4c84a9c0 // st1 {v0.4s, v1.4s}, [x14], x4
+	WORD $0x4c84a9c2 // st1 {v2.4s, v3.4s}, [x14], x4
+	WORD $0x4c84a9c4 // st1 {v4.4s, v5.4s}, [x14], x4
+	WORD $0x4c84a9c6 // st1 {v6.4s, v7.4s}, [x14], x4
+	WORD $0xf10005ad // subs x13, x13, #1
+	BGT  by8innertile
+	JMP  by8next
+
+by8end:
+	WORD $0x910020e7 // add x7, x7, #8
 	WORD $0x91008021 // add x1, x1, #32
 	WORD $0x91008063 // add x3, x3, #32
-	WORD $0xd10020e7 // sub x7, x7, #8
+	WORD $0xd10020c6 // sub x6, x6, #8
 	JMP  by8
 
 by4:
-	WORD $0xf10010ff // cmp x7, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by4tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by4whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by4whole:
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x3dc00161 // ldr q1, [x11]
-	WORD $0x3dc00162 // ldr q2, [x11]
-	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x91002dcf // add x15, x14, #11
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by4side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x91002d8d // add x13, x12, #11
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0x3dc00120 // ldr q0, [x9]
+	WORD $0x3dc00121 // ldr q1, [x9]
+	WORD $0x3dc00122 // ldr q2, [x9]
+	WORD $0x3dc00123 // ldr q3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by4side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by4side
 
 by4row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0xfd400210 // ldr d16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0xfd401211 // ldr d17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0xfd402212 // ldr d18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfd403273 // ldr d19, [x19, #96]
+	WORD $0xfd403213 // ldr d19, [x16, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0xfd404274 // ldr d20, [x19, #128]
+	WORD $0xfd404214 // ldr d20, [x16, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
+	WORD $0x4ccd7a3d // ld1 {v29.4s}, [x17], x13
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
+	WORD $0x4ccd7a3c // ld1 {v28.4s}, [x17], x13
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
 	JMP  by4finish
 
 by4side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by4siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0xfd400210 // ldr d16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0xfd401211 // ldr d17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0xfd402212 // ldr d18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfd403273 // ldr d19, [x19, #96]
+	WORD $0xfd403213 // ldr d19, [x16, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0xfd404274 // ldr d20, [x19, #128]
+	WORD $0xfd404214 // ldr d20, [x16, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side0zero
 
 by4side0:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by4side1
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side1zero
 
 by4side1:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side1zero:
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by4side9
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side9zero
 
 by4side9:
-	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4cd47a3d // ld1 {v29.4s}, [x17], x20
 
 by4side9zero:
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by4side10
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by4side10zero
 
 by4side10:
-	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4cd47a3c // ld1 {v28.4s}, [x17], x20
 
 by4side10zero:
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by4siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4siderow
 
 by4finish:
-	CBZ  R6, by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -21836,220 +31390,222 @@ by4finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
-	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
-	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
-	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0x4c847a20 // st1 {v0.4s}, [x17], x4
+	WORD $0x4c847a21 // st1 {v1.4s}, [x17], x4
+	WORD $0x4c847a22 // st1 {v2.4s}, [x17], x4
+	WORD $0x4c847a23 // st1 {v3.4s}, [x17], x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by4tile
-	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x910010e7 // add x7, x7, #4
 	WORD $0x91004021 // add x1, x1, #16
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0xd10010e7 // sub x7, x7, #4
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004ff // cmp x7, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xd344fd2b // lsr x11, x9, #4
-	WORD $0x92400d2c // and x12, x9, #0xf
-	WORD $0x9b08156b // madd x11, x11, x8, x5
-	WORD $0x9101016a // add x10, x11, #64
-	WORD $0xd37ef58c // lsl x12, x12, #2
-	WORD $0x8b0c016b // add x11, x11, x12
-	WORD $0xd341fd8c // lsr x12, x12, #1
-	WORD $0x8b0c014a // add x10, x10, x12
-	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0xd344fce9 // lsr x9, x7, #4
+	WORD $0x92400cea // and x10, x7, #0xf
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xf9400c0b // ldr x11, [x0, #24]
+	WORD $0x9b082d29 // madd x9, x9, x8, x11
+	WORD $0x91010128 // add x8, x9, #64
+	WORD $0xd37ef54a // lsl x10, x10, #2
+	WORD $0x8b0a0129 // add x9, x9, x10
+	WORD $0xd341fd4a // lsr x10, x10, #1
+	WORD $0x8b0a0108 // add x8, x8, x10
+	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xd280000b // movz x11, #0, lsl #0
 
 by1tile:
-	WORD $0xd100118c // sub x12, x12, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0xd100114a // sub x10, x10, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGE  by1whole
-	WORD $0x8b0c01ad // add x13, x13, x12
+	WORD $0x8b0a016b // add x11, x11, x10
 
 by1whole:
-	WORD $0xbd400160 // ldr s0, [x11]
-	WORD $0xbd400161 // ldr s1, [x11]
-	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940280e // ldr x14, [x0, #80]
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b0d01ce // add x14, x14, x13
-	WORD $0x91002dcf // add x15, x14, #11
-	WORD $0xf9402c10 // ldr x16, [x0, #88]
-	WORD $0xcb1001ef // sub x15, x15, x16
-	WORD $0xf9400810 // ldr x16, [x0, #16]
-	WORD $0xaa0203f1 // mov x17, x2
-	WORD $0xaa0a03f3 // mov x19, x10
-	TBNZ $63, R14, by1side
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b0b018c // add x12, x12, x11
+	WORD $0x91002d8d // add x13, x12, #11
+	WORD $0xf9402c0e // ldr x14, [x0, #88]
+	WORD $0xcb0e01ad // sub x13, x13, x14
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0xbd400121 // ldr s1, [x9]
+	WORD $0xbd400122 // ldr s2, [x9]
+	WORD $0xbd400123 // ldr s3, [x9]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0803f0 // mov x16, x8
+	TBNZ $63, R12, by1side
+	WORD $0xf10001bf // cmp x13, #0
 	BGT  by1side
 
 by1row:
-	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0xa8c135f1 // ldp x17, x13, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b0d4591 // madd x17, x12, x13, x17
+	WORD $0x7d400210 // ldr h16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x7d404211 // ldr h17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x7d408212 // ldr h18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x7d40c273 // ldr h19, [x19, #96]
+	WORD $0x7d40c213 // ldr h19, [x16, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0x7d410274 // ldr h20, [x19, #128]
+	WORD $0x7d410214 // ldr h20, [x16, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b0f0294 // add x20, x20, x15
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b0d0231 // add x17, x17, x13
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1row
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
 	JMP  by1finish
 
 by1side:
-	WORD $0xcb0e03f5 // neg x21, x14
+	WORD $0xcb0c03f3 // neg x19, x12
 
 by1siderow:
-	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0xa8c151f1 // ldp x17, x20, [x15], #16
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x9b144591 // madd x17, x12, x20, x17
+	WORD $0x7d400210 // ldr h16, [x16]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x7d404211 // ldr h17, [x16, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x7d408212 // ldr h18, [x16, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x7d40c273 // ldr h19, [x19, #96]
+	WORD $0x7d40c213 // ldr h19, [x16, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0x7d410274 // ldr h20, [x19, #128]
+	WORD $0x7d410214 // ldr h20, [x16, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028273 // add x19, x19, #160
-	WORD $0xf10002bf // cmp x21, #0
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xf100027f // cmp x19, #0
 	BLE  by1side0
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side0zero
 
 by1side0:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side0zero:
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xf10006bf // cmp x21, #1
+	WORD $0xf100067f // cmp x19, #1
 	BLE  by1side1
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side1zero
 
 by1side1:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side1zero:
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xf10005ff // cmp x15, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BLE  by1side9
 	WORD $0x6f00e41d // movi v29.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side9zero
 
 by1side9:
-	WORD $0xbd40029d // ldr s29, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023d // ldr s29, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side9zero:
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0xf10001ff // cmp x15, #0
+	WORD $0xf10001bf // cmp x13, #0
 	BLE  by1side10
 	WORD $0x6f00e41c // movi v28.2d, #0
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x8b140231 // add x17, x17, x20
 	JMP  by1side10zero
 
 by1side10:
-	WORD $0xbd40029c // ldr s28, [x20]
-	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0xbd40023c // ldr s28, [x17]
+	WORD $0x8b140231 // add x17, x17, x20
 
 by1side10zero:
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, by1siderow
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1siderow
 
 by1finish:
-	CBZ  R6, by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -22060,22 +31616,22 @@ by1finish:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db4 // madd x20, x13, x4, x3
-	WORD $0xbd000280 // str s0, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000281 // str s1, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000282 // str s2, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0xbd000283 // str s3, [x20]
-	WORD $0x8b040294 // add x20, x20, x4
-	WORD $0x910011ad // add x13, x13, #4
-	WORD $0xf100019f // cmp x12, #0
+	WORD $0x9b040d71 // madd x17, x11, x4, x3
+	WORD $0xbd000220 // str s0, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000221 // str s1, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000222 // str s2, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xbd000223 // str s3, [x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xf100015f // cmp x10, #0
 	BGT  by1tile
-	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x910004e7 // add x7, x7, #1
 	WORD $0x91001021 // add x1, x1, #4
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:

@@ -64,27 +64,27 @@ func winogradExpandHalf6NEON(a *winogradArgs)
 //go:noescape
 func winogradOutput6NEON(a *winogradArgs)
 
-// winogradProduct1x16NEON multiplies blocks of 1 rows by a panel; see winogradArgs.
+// winogradProduct1x16NEON multiplies blocks of 1 rows by a panel, for one position after the other; see winogradArgs.
 //
 //go:noescape
 func winogradProduct1x16NEON(a *winogradArgs)
 
-// winogradProduct2x16NEON multiplies blocks of 2 rows by a panel; see winogradArgs.
+// winogradProduct2x16NEON multiplies blocks of 2 rows by a panel, for one position after the other; see winogradArgs.
 //
 //go:noescape
 func winogradProduct2x16NEON(a *winogradArgs)
 
-// winogradProduct3x16NEON multiplies blocks of 3 rows by a panel; see winogradArgs.
+// winogradProduct3x16NEON multiplies blocks of 3 rows by a panel, for one position after the other; see winogradArgs.
 //
 //go:noescape
 func winogradProduct3x16NEON(a *winogradArgs)
 
-// winogradProduct4x16NEON multiplies blocks of 4 rows by a panel; see winogradArgs.
+// winogradProduct4x16NEON multiplies blocks of 4 rows by a panel, for one position after the other; see winogradArgs.
 //
 //go:noescape
 func winogradProduct4x16NEON(a *winogradArgs)
 
-// winogradProduct5x16NEON multiplies blocks of 5 rows by a panel; see winogradArgs.
+// winogradProduct5x16NEON multiplies blocks of 5 rows by a panel, for one position after the other; see winogradArgs.
 //
 //go:noescape
 func winogradProduct5x16NEON(a *winogradArgs)

@@ -9435,116 +9435,173 @@ TEXT ·winogradProduct1x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xf9403807 // ldr x7, [x0, #112]
+
+position:
+	WORD $0xaa0103e8 // mov x8, x1
+	WORD $0xaa0303e9 // mov x9, x3
+	WORD $0xf940280a // ldr x10, [x0, #80]
 
 block:
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	CBZ  R7, zero
-	WORD $0xaa0303e7 // mov x7, x3
-	WORD $0x4cc428e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7], x4
+	WORD $0xf9402c0b // ldr x11, [x0, #88]
+	CBZ  R11, zero
+	WORD $0xaa0903eb // mov x11, x9
+	WORD $0x4cc42960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11], x4
 	JMP  start
 
 zero:
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0xf940200b // ldr x11, [x0, #64]
+	WORD $0x9103816b // add x11, x11, #224
+	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
 
 start:
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xaa0103e8 // mov x8, x1
-	WORD $0x8b020101 // add x1, x8, x2
-	WORD $0xd343fcc9 // lsr x9, x6, #3
-	CBZ  R9, four
+	WORD $0xaa0603eb // mov x11, x6
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x8b020188 // add x8, x12, x2
+	WORD $0xd343fcad // lsr x13, x5, #3
+	CBZ  R13, four
+	TBNZ $0, R13, odd
 
 eight:
-	WORD $0xacc16518 // ldp q24, q25, [x8], #32
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0xacc16598 // ldp q24, q25, [x12], #32
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
 	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
 	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
 	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f991280 // fmla v0.4s, v20.4s, v25.s[0]
 	WORD $0x4f9912a1 // fmla v1.4s, v21.4s, v25.s[0]
 	WORD $0x4f9912c2 // fmla v2.4s, v22.4s, v25.s[0]
 	WORD $0x4f9912e3 // fmla v3.4s, v23.4s, v25.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb91280 // fmla v0.4s, v20.4s, v25.s[1]
 	WORD $0x4fb912a1 // fmla v1.4s, v21.4s, v25.s[1]
 	WORD $0x4fb912c2 // fmla v2.4s, v22.4s, v25.s[1]
 	WORD $0x4fb912e3 // fmla v3.4s, v23.4s, v25.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f991a80 // fmla v0.4s, v20.4s, v25.s[2]
 	WORD $0x4f991aa1 // fmla v1.4s, v21.4s, v25.s[2]
 	WORD $0x4f991ac2 // fmla v2.4s, v22.4s, v25.s[2]
 	WORD $0x4f991ae3 // fmla v3.4s, v23.4s, v25.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb91a80 // fmla v0.4s, v20.4s, v25.s[3]
 	WORD $0x4fb91aa1 // fmla v1.4s, v21.4s, v25.s[3]
 	WORD $0x4fb91ac2 // fmla v2.4s, v22.4s, v25.s[3]
 	WORD $0x4fb91ae3 // fmla v3.4s, v23.4s, v25.s[3]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
 
-four:
-	WORD $0x924008c9 // and x9, x6, #0x7
-	CBZ  R9, store
-	TBZ  $2, R9, one
-	WORD $0x92400529 // and x9, x9, #0x3
-	WORD $0x3cc10518 // ldr q24, [x8], #16
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+odd:
+	WORD $0xacc16598 // ldp q24, q25, [x12], #32
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
 	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
 	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
 	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	CBZ  R9, store
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f991280 // fmla v0.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912a1 // fmla v1.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912c2 // fmla v2.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912e3 // fmla v3.4s, v23.4s, v25.s[0]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fb91280 // fmla v0.4s, v20.4s, v25.s[1]
+	WORD $0x4fb912a1 // fmla v1.4s, v21.4s, v25.s[1]
+	WORD $0x4fb912c2 // fmla v2.4s, v22.4s, v25.s[1]
+	WORD $0x4fb912e3 // fmla v3.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f991a80 // fmla v0.4s, v20.4s, v25.s[2]
+	WORD $0x4f991aa1 // fmla v1.4s, v21.4s, v25.s[2]
+	WORD $0x4f991ac2 // fmla v2.4s, v22.4s, v25.s[2]
+	WORD $0x4f991ae3 // fmla v3.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fb91a80 // fmla v0.4s, v20.4s, v25.s[3]
+	WORD $0x4fb91aa1 // fmla v1.4s, v21.4s, v25.s[3]
+	WORD $0x4fb91ac2 // fmla v2.4s, v22.4s, v25.s[3]
+	WORD $0x4fb91ae3 // fmla v3.4s, v23.4s, v25.s[3]
+	WORD $0xf10009ad // subs x13, x13, #2
+	BGT  eight
 
-one:
-	WORD $0xbc404518 // ldr s24, [x8], #4
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+four:
+	WORD $0x924008ad // and x13, x5, #0x7
+	CBZ  R13, store
+	TBZ  $2, R13, one
+	WORD $0x924005ad // and x13, x13, #0x3
+	WORD $0x3cc10598 // ldr q24, [x12], #16
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	CBZ  R13, store
+
+one:
+	WORD $0xbc404598 // ldr s24, [x12], #4
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, one
 
 store:
-	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
+	WORD $0x4c842920 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x4
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, block
+	WORD $0xf9403c08 // ldr x8, [x0, #120]
+	WORD $0x8b080021 // add x1, x1, x8
+	WORD $0xf9404008 // ldr x8, [x0, #128]
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xf9404408 // ldr x8, [x0, #136]
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf10004e7 // subs x7, x7, #1
+	BGT  position
 	RET
 
 // func winogradProduct2x16NEON(a *winogradArgs)
@@ -9554,39 +9611,42 @@ TEXT ·winogradProduct2x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xf9403807 // ldr x7, [x0, #112]
+
+position:
+	WORD $0xaa0103e8 // mov x8, x1
+	WORD $0xaa0303e9 // mov x9, x3
+	WORD $0xf940280a // ldr x10, [x0, #80]
 
 block:
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	CBZ  R7, zero
-	WORD $0xaa0303e7 // mov x7, x3
-	WORD $0x4cc428e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7], x4
-	WORD $0x4cc428e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7], x4
+	WORD $0xf9402c0b // ldr x11, [x0, #88]
+	CBZ  R11, zero
+	WORD $0xaa0903eb // mov x11, x9
+	WORD $0x4cc42960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11], x4
+	WORD $0x4cc42964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11], x4
 	JMP  start
 
 zero:
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0xf940200b // ldr x11, [x0, #64]
+	WORD $0x9103816b // add x11, x11, #224
+	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
+	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 
 start:
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xaa0103e8 // mov x8, x1
-	WORD $0x8b020109 // add x9, x8, x2
-	WORD $0x8b020121 // add x1, x9, x2
-	WORD $0xd343fcca // lsr x10, x6, #3
-	CBZ  R10, four
+	WORD $0xaa0603eb // mov x11, x6
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x8b02018d // add x13, x12, x2
+	WORD $0x8b0201a8 // add x8, x13, x2
+	WORD $0xd343fcae // lsr x14, x5, #3
+	CBZ  R14, four
+	TBNZ $0, R14, odd
 
 eight:
-	WORD $0xacc16918 // ldp q24, q26, [x8], #32
-	WORD $0xacc16d39 // ldp q25, q27, [x9], #32
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0xacc16998 // ldp q24, q26, [x12], #32
+	WORD $0xacc16db9 // ldp q25, q27, [x13], #32
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
@@ -9595,7 +9655,7 @@ eight:
 	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
@@ -9604,7 +9664,7 @@ eight:
 	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
@@ -9613,7 +9673,7 @@ eight:
 	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
@@ -9622,7 +9682,7 @@ eight:
 	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f9a1280 // fmla v0.4s, v20.4s, v26.s[0]
 	WORD $0x4f9b1284 // fmla v4.4s, v20.4s, v27.s[0]
 	WORD $0x4f9a12a1 // fmla v1.4s, v21.4s, v26.s[0]
@@ -9631,7 +9691,7 @@ eight:
 	WORD $0x4f9b12c6 // fmla v6.4s, v22.4s, v27.s[0]
 	WORD $0x4f9a12e3 // fmla v3.4s, v23.4s, v26.s[0]
 	WORD $0x4f9b12e7 // fmla v7.4s, v23.4s, v27.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fba1280 // fmla v0.4s, v20.4s, v26.s[1]
 	WORD $0x4fbb1284 // fmla v4.4s, v20.4s, v27.s[1]
 	WORD $0x4fba12a1 // fmla v1.4s, v21.4s, v26.s[1]
@@ -9640,7 +9700,7 @@ eight:
 	WORD $0x4fbb12c6 // fmla v6.4s, v22.4s, v27.s[1]
 	WORD $0x4fba12e3 // fmla v3.4s, v23.4s, v26.s[1]
 	WORD $0x4fbb12e7 // fmla v7.4s, v23.4s, v27.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f9a1a80 // fmla v0.4s, v20.4s, v26.s[2]
 	WORD $0x4f9b1a84 // fmla v4.4s, v20.4s, v27.s[2]
 	WORD $0x4f9a1aa1 // fmla v1.4s, v21.4s, v26.s[2]
@@ -9649,7 +9709,7 @@ eight:
 	WORD $0x4f9b1ac6 // fmla v6.4s, v22.4s, v27.s[2]
 	WORD $0x4f9a1ae3 // fmla v3.4s, v23.4s, v26.s[2]
 	WORD $0x4f9b1ae7 // fmla v7.4s, v23.4s, v27.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fba1a80 // fmla v0.4s, v20.4s, v26.s[3]
 	WORD $0x4fbb1a84 // fmla v4.4s, v20.4s, v27.s[3]
 	WORD $0x4fba1aa1 // fmla v1.4s, v21.4s, v26.s[3]
@@ -9658,17 +9718,11 @@ eight:
 	WORD $0x4fbb1ac6 // fmla v6.4s, v22.4s, v27.s[3]
 	WORD $0x4fba1ae3 // fmla v3.4s, v23.4s, v26.s[3]
 	WORD $0x4fbb1ae7 // fmla v7.4s, v23.4s, v27.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
 
-four:
-	WORD $0x924008ca // and x10, x6, #0x7
-	CBZ  R10, store
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc10518 // ldr q24, [x8], #16
-	WORD $0x3cc10539 // ldr q25, [x9], #16
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+odd:
+	WORD $0xacc16998 // ldp q24, q26, [x12], #32
+	WORD $0xacc16db9 // ldp q25, q27, [x13], #32
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
@@ -9677,7 +9731,7 @@ four:
 	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
@@ -9686,7 +9740,7 @@ four:
 	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
@@ -9695,7 +9749,7 @@ four:
 	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
@@ -9704,12 +9758,53 @@ four:
 	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	CBZ  R10, store
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f9a1280 // fmla v0.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b1284 // fmla v4.4s, v20.4s, v27.s[0]
+	WORD $0x4f9a12a1 // fmla v1.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12a5 // fmla v5.4s, v21.4s, v27.s[0]
+	WORD $0x4f9a12c2 // fmla v2.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12c6 // fmla v6.4s, v22.4s, v27.s[0]
+	WORD $0x4f9a12e3 // fmla v3.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12e7 // fmla v7.4s, v23.4s, v27.s[0]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fba1280 // fmla v0.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb1284 // fmla v4.4s, v20.4s, v27.s[1]
+	WORD $0x4fba12a1 // fmla v1.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12a5 // fmla v5.4s, v21.4s, v27.s[1]
+	WORD $0x4fba12c2 // fmla v2.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12c6 // fmla v6.4s, v22.4s, v27.s[1]
+	WORD $0x4fba12e3 // fmla v3.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12e7 // fmla v7.4s, v23.4s, v27.s[1]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f9a1a80 // fmla v0.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a84 // fmla v4.4s, v20.4s, v27.s[2]
+	WORD $0x4f9a1aa1 // fmla v1.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aa5 // fmla v5.4s, v21.4s, v27.s[2]
+	WORD $0x4f9a1ac2 // fmla v2.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ac6 // fmla v6.4s, v22.4s, v27.s[2]
+	WORD $0x4f9a1ae3 // fmla v3.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1ae7 // fmla v7.4s, v23.4s, v27.s[2]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fba1a80 // fmla v0.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a84 // fmla v4.4s, v20.4s, v27.s[3]
+	WORD $0x4fba1aa1 // fmla v1.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aa5 // fmla v5.4s, v21.4s, v27.s[3]
+	WORD $0x4fba1ac2 // fmla v2.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ac6 // fmla v6.4s, v22.4s, v27.s[3]
+	WORD $0x4fba1ae3 // fmla v3.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1ae7 // fmla v7.4s, v23.4s, v27.s[3]
+	WORD $0xf10009ce // subs x14, x14, #2
+	BGT  eight
 
-one:
-	WORD $0xbc404518 // ldr s24, [x8], #4
-	WORD $0xbc404539 // ldr s25, [x9], #4
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+four:
+	WORD $0x924008ae // and x14, x5, #0x7
+	CBZ  R14, store
+	TBZ  $2, R14, one
+	WORD $0x924005ce // and x14, x14, #0x3
+	WORD $0x3cc10598 // ldr q24, [x12], #16
+	WORD $0x3cc105b9 // ldr q25, [x13], #16
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
@@ -9718,14 +9813,63 @@ one:
 	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	CBZ  R14, store
+
+one:
+	WORD $0xbc404598 // ldr s24, [x12], #4
+	WORD $0xbc4045b9 // ldr s25, [x13], #4
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, one
 
 store:
-	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
-	WORD $0x4c842864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
+	WORD $0x4c842920 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x4
+	WORD $0x4c842924 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9], x4
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, block
+	WORD $0xf9403c08 // ldr x8, [x0, #120]
+	WORD $0x8b080021 // add x1, x1, x8
+	WORD $0xf9404008 // ldr x8, [x0, #128]
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xf9404408 // ldr x8, [x0, #136]
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf10004e7 // subs x7, x7, #1
+	BGT  position
 	RET
 
 // func winogradProduct3x16NEON(a *winogradArgs)
@@ -9735,46 +9879,46 @@ TEXT ·winogradProduct3x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0xf9403807 // ldr x7, [x0, #112]
+
+position:
+	WORD $0xaa0103e8 // mov x8, x1
+	WORD $0xaa0303e9 // mov x9, x3
+	WORD $0xf940280a // ldr x10, [x0, #80]
 
 block:
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	CBZ  R7, zero
-	WORD $0xaa0303e7 // mov x7, x3
-	WORD $0x4cc428e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7], x4
-	WORD $0x4cc428e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7], x4
-	WORD $0x4cc428e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x7], x4
+	WORD $0xf9402c0b // ldr x11, [x0, #88]
+	CBZ  R11, zero
+	WORD $0xaa0903eb // mov x11, x9
+	WORD $0x4cc42960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11], x4
+	WORD $0x4cc42964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11], x4
+	WORD $0x4cc42968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], x4
 	JMP  start
 
 zero:
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0xf940200b // ldr x11, [x0, #64]
+	WORD $0x9103816b // add x11, x11, #224
+	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
+	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
+	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
 
 start:
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xaa0103e8 // mov x8, x1
-	WORD $0x8b020109 // add x9, x8, x2
-	WORD $0x8b02012a // add x10, x9, x2
-	WORD $0x8b020141 // add x1, x10, x2
-	WORD $0xd343fccb // lsr x11, x6, #3
-	CBZ  R11, four
+	WORD $0xaa0603eb // mov x11, x6
+	WORD $0xaa0803ec // mov x12, x8
+	WORD $0x8b02018d // add x13, x12, x2
+	WORD $0x8b0201ae // add x14, x13, x2
+	WORD $0x8b0201c8 // add x8, x14, x2
+	WORD $0xd343fcaf // lsr x15, x5, #3
+	CBZ  R15, four
+	TBNZ $0, R15, odd
 
 eight:
-	WORD $0xacc16d18 // ldp q24, q27, [x8], #32
-	WORD $0xacc17139 // ldp q25, q28, [x9], #32
-	WORD $0xacc1755a // ldp q26, q29, [x10], #32
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0xacc16d98 // ldp q24, q27, [x12], #32
+	WORD $0xacc171b9 // ldp q25, q28, [x13], #32
+	WORD $0xacc175da // ldp q26, q29, [x14], #32
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
@@ -9787,7 +9931,7 @@ eight:
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
 	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
 	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
@@ -9800,7 +9944,7 @@ eight:
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
 	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
 	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
@@ -9813,7 +9957,7 @@ eight:
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
 	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
 	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
@@ -9826,7 +9970,7 @@ eight:
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
 	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f9b1280 // fmla v0.4s, v20.4s, v27.s[0]
 	WORD $0x4f9c1284 // fmla v4.4s, v20.4s, v28.s[0]
 	WORD $0x4f9d1288 // fmla v8.4s, v20.4s, v29.s[0]
@@ -9839,7 +9983,7 @@ eight:
 	WORD $0x4f9b12e3 // fmla v3.4s, v23.4s, v27.s[0]
 	WORD $0x4f9c12e7 // fmla v7.4s, v23.4s, v28.s[0]
 	WORD $0x4f9d12eb // fmla v11.4s, v23.4s, v29.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fbb1280 // fmla v0.4s, v20.4s, v27.s[1]
 	WORD $0x4fbc1284 // fmla v4.4s, v20.4s, v28.s[1]
 	WORD $0x4fbd1288 // fmla v8.4s, v20.4s, v29.s[1]
@@ -9852,7 +9996,7 @@ eight:
 	WORD $0x4fbb12e3 // fmla v3.4s, v23.4s, v27.s[1]
 	WORD $0x4fbc12e7 // fmla v7.4s, v23.4s, v28.s[1]
 	WORD $0x4fbd12eb // fmla v11.4s, v23.4s, v29.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f9b1a80 // fmla v0.4s, v20.4s, v27.s[2]
 	WORD $0x4f9c1a84 // fmla v4.4s, v20.4s, v28.s[2]
 	WORD $0x4f9d1a88 // fmla v8.4s, v20.4s, v29.s[2]
@@ -9865,7 +10009,7 @@ eight:
 	WORD $0x4f9b1ae3 // fmla v3.4s, v23.4s, v27.s[2]
 	WORD $0x4f9c1ae7 // fmla v7.4s, v23.4s, v28.s[2]
 	WORD $0x4f9d1aeb // fmla v11.4s, v23.4s, v29.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fbb1a80 // fmla v0.4s, v20.4s, v27.s[3]
 	WORD $0x4fbc1a84 // fmla v4.4s, v20.4s, v28.s[3]
 	WORD $0x4fbd1a88 // fmla v8.4s, v20.4s, v29.s[3]
@@ -9878,18 +10022,12 @@ eight:
 	WORD $0x4fbb1ae3 // fmla v3.4s, v23.4s, v27.s[3]
 	WORD $0x4fbc1ae7 // fmla v7.4s, v23.4s, v28.s[3]
 	WORD $0x4fbd1aeb // fmla v11.4s, v23.4s, v29.s[3]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, eight
 
-four:
-	WORD $0x924008cb // and x11, x6, #0x7
-	CBZ  R11, store
-	TBZ  $2, R11, one
-	WORD $0x9240056b // and x11, x11, #0x3
-	WORD $0x3cc10518 // ldr q24, [x8], #16
-	WORD $0x3cc10539 // ldr q25, [x9], #16
-	WORD $0x3cc1055a // ldr q26, [x10], #16
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+odd:
+	WORD $0xacc16d98 // ldp q24, q27, [x12], #32
+	WORD $0xacc171b9 // ldp q25, q28, [x13], #32
+	WORD $0xacc175da // ldp q26, q29, [x14], #32
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
@@ -9902,7 +10040,7 @@ four:
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
 	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
 	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
@@ -9915,7 +10053,7 @@ four:
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
 	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
 	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
@@ -9928,7 +10066,7 @@ four:
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
 	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
 	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
@@ -9941,13 +10079,70 @@ four:
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
 	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	CBZ  R11, store
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f9b1280 // fmla v0.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1284 // fmla v4.4s, v20.4s, v28.s[0]
+	WORD $0x4f9d1288 // fmla v8.4s, v20.4s, v29.s[0]
+	WORD $0x4f9b12a1 // fmla v1.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12a5 // fmla v5.4s, v21.4s, v28.s[0]
+	WORD $0x4f9d12a9 // fmla v9.4s, v21.4s, v29.s[0]
+	WORD $0x4f9b12c2 // fmla v2.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12c6 // fmla v6.4s, v22.4s, v28.s[0]
+	WORD $0x4f9d12ca // fmla v10.4s, v22.4s, v29.s[0]
+	WORD $0x4f9b12e3 // fmla v3.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12e7 // fmla v7.4s, v23.4s, v28.s[0]
+	WORD $0x4f9d12eb // fmla v11.4s, v23.4s, v29.s[0]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fbb1280 // fmla v0.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1284 // fmla v4.4s, v20.4s, v28.s[1]
+	WORD $0x4fbd1288 // fmla v8.4s, v20.4s, v29.s[1]
+	WORD $0x4fbb12a1 // fmla v1.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12a5 // fmla v5.4s, v21.4s, v28.s[1]
+	WORD $0x4fbd12a9 // fmla v9.4s, v21.4s, v29.s[1]
+	WORD $0x4fbb12c2 // fmla v2.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12c6 // fmla v6.4s, v22.4s, v28.s[1]
+	WORD $0x4fbd12ca // fmla v10.4s, v22.4s, v29.s[1]
+	WORD $0x4fbb12e3 // fmla v3.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12e7 // fmla v7.4s, v23.4s, v28.s[1]
+	WORD $0x4fbd12eb // fmla v11.4s, v23.4s, v29.s[1]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f9b1a80 // fmla v0.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a84 // fmla v4.4s, v20.4s, v28.s[2]
+	WORD $0x4f9d1a88 // fmla v8.4s, v20.4s, v29.s[2]
+	WORD $0x4f9b1aa1 // fmla v1.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1aa5 // fmla v5.4s, v21.4s, v28.s[2]
+	WORD $0x4f9d1aa9 // fmla v9.4s, v21.4s, v29.s[2]
+	WORD $0x4f9b1ac2 // fmla v2.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ac6 // fmla v6.4s, v22.4s, v28.s[2]
+	WORD $0x4f9d1aca // fmla v10.4s, v22.4s, v29.s[2]
+	WORD $0x4f9b1ae3 // fmla v3.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1ae7 // fmla v7.4s, v23.4s, v28.s[2]
+	WORD $0x4f9d1aeb // fmla v11.4s, v23.4s, v29.s[2]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fbb1a80 // fmla v0.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a84 // fmla v4.4s, v20.4s, v28.s[3]
+	WORD $0x4fbd1a88 // fmla v8.4s, v20.4s, v29.s[3]
+	WORD $0x4fbb1aa1 // fmla v1.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1aa5 // fmla v5.4s, v21.4s, v28.s[3]
+	WORD $0x4fbd1aa9 // fmla v9.4s, v21.4s, v29.s[3]
+	WORD $0x4fbb1ac2 // fmla v2.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ac6 // fmla v6.4s, v22.4s, v28.s[3]
+	WORD $0x4fbd1aca // fmla v10.4s, v22.4s, v29.s[3]
+	WORD $0x4fbb1ae3 // fmla v3.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1ae7 // fmla v7.4s, v23.4s, v28.s[3]
+	WORD $0x4fbd1aeb // fmla v11.4s, v23.4s, v29.s[3]
+	WORD $0xf10009ef // subs x15, x15, #2
+	BGT  eight
 
-one:
-	WORD $0xbc404518 // ldr s24, [x8], #4
-	WORD $0xbc404539 // ldr s25, [x9], #4
-	WORD $0xbc40455a // ldr s26, [x10], #4
-	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
+four:
+	WORD $0x924008af // and x15, x5, #0x7
+	CBZ  R15, store
+	TBZ  $2, R15, one
+	WORD $0x924005ef // and x15, x15, #0x3
+	WORD $0x3cc10598 // ldr q24, [x12], #16
+	WORD $0x3cc105b9 // ldr q25, [x13], #16
+	WORD $0x3cc105da // ldr q26, [x14], #16
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
@@ -9960,15 +10155,81 @@ one:
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
 	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	CBZ  R15, store
+
+one:
+	WORD $0xbc404598 // ldr s24, [x12], #4
+	WORD $0xbc4045b9 // ldr s25, [x13], #4
+	WORD $0xbc4045da // ldr s26, [x14], #4
+	WORD $0x4cdf2974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, one
 
 store:
-	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
-	WORD $0x4c842864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], x4
-	WORD $0x4c842868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
+	WORD $0x4c842920 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x4
+	WORD $0x4c842924 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9], x4
+	WORD $0x4c842928 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], x4
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, block
+	WORD $0xf9403c08 // ldr x8, [x0, #120]
+	WORD $0x8b080021 // add x1, x1, x8
+	WORD $0xf9404008 // ldr x8, [x0, #128]
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xf9404408 // ldr x8, [x0, #136]
+	WORD $0x8b0800c6 // add x6, x6, x8
+	WORD $0xf10004e7 // subs x7, x7, #1
+	BGT  position
 	RET
 
 // func winogradProduct4x16NEON(a *winogradArgs)
@@ -9978,21 +10239,455 @@ TEXT ·winogradProduct4x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9403407 // ldr x7, [x0, #104]
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9403406 // ldr x6, [x0, #104]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9403808 // ldr x8, [x0, #112]
+
+position:
+	WORD $0xaa0103e9 // mov x9, x1
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0xf940280b // ldr x11, [x0, #80]
 
 block:
-	WORD $0xf9402c08 // ldr x8, [x0, #88]
-	CBZ  R8, zero
-	WORD $0xaa0303e8 // mov x8, x3
-	WORD $0x4cc42900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8], x4
-	WORD $0x4cc42904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8], x4
-	WORD $0x4cc42908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], x4
-	WORD $0x4cc4290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], x4
+	WORD $0xf9402c0c // ldr x12, [x0, #88]
+	CBZ  R12, zero
+	WORD $0xaa0a03ec // mov x12, x10
+	WORD $0x4cc42980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x4
+	WORD $0x4cc42984 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x12], x4
+	WORD $0x4cc42988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], x4
+	WORD $0x4cc4298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], x4
 	JMP  start
 
 zero:
+	CBNZ R6, zeros
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0x9103818c // add x12, x12, #224
+	WORD $0x4c402980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12]
+	WORD $0x4c402984 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x12]
+	WORD $0x4c402988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12]
+	WORD $0x4c40298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12]
+
+start:
+	WORD $0xaa0703ec // mov x12, x7
+	WORD $0xaa0903ed // mov x13, x9
+	WORD $0x8b0201ae // add x14, x13, x2
+	WORD $0x8b0201cf // add x15, x14, x2
+	WORD $0x8b0201f0 // add x16, x15, x2
+	WORD $0x8b020209 // add x9, x16, x2
+	WORD $0xd343fcb1 // lsr x17, x5, #3
+	CBZ  R17, four
+	TBNZ $0, R6, split
+	TBNZ $0, R17, odd
+
+eight:
+	WORD $0xacc171b8 // ldp q24, q28, [x13], #32
+	WORD $0xacc175d9 // ldp q25, q29, [x14], #32
+	WORD $0xacc179fa // ldp q26, q30, [x15], #32
+	WORD $0xacc17e1b // ldp q27, q31, [x16], #32
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9c1280 // fmla v0.4s, v20.4s, v28.s[0]
+	WORD $0x4f9d1284 // fmla v4.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1288 // fmla v8.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f128c // fmla v12.4s, v20.4s, v31.s[0]
+	WORD $0x4f9c12a1 // fmla v1.4s, v21.4s, v28.s[0]
+	WORD $0x4f9d12a5 // fmla v5.4s, v21.4s, v29.s[0]
+	WORD $0x4f9e12a9 // fmla v9.4s, v21.4s, v30.s[0]
+	WORD $0x4f9f12ad // fmla v13.4s, v21.4s, v31.s[0]
+	WORD $0x4f9c12c2 // fmla v2.4s, v22.4s, v28.s[0]
+	WORD $0x4f9d12c6 // fmla v6.4s, v22.4s, v29.s[0]
+	WORD $0x4f9e12ca // fmla v10.4s, v22.4s, v30.s[0]
+	WORD $0x4f9f12ce // fmla v14.4s, v22.4s, v31.s[0]
+	WORD $0x4f9c12e3 // fmla v3.4s, v23.4s, v28.s[0]
+	WORD $0x4f9d12e7 // fmla v7.4s, v23.4s, v29.s[0]
+	WORD $0x4f9e12eb // fmla v11.4s, v23.4s, v30.s[0]
+	WORD $0x4f9f12ef // fmla v15.4s, v23.4s, v31.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbc1280 // fmla v0.4s, v20.4s, v28.s[1]
+	WORD $0x4fbd1284 // fmla v4.4s, v20.4s, v29.s[1]
+	WORD $0x4fbe1288 // fmla v8.4s, v20.4s, v30.s[1]
+	WORD $0x4fbf128c // fmla v12.4s, v20.4s, v31.s[1]
+	WORD $0x4fbc12a1 // fmla v1.4s, v21.4s, v28.s[1]
+	WORD $0x4fbd12a5 // fmla v5.4s, v21.4s, v29.s[1]
+	WORD $0x4fbe12a9 // fmla v9.4s, v21.4s, v30.s[1]
+	WORD $0x4fbf12ad // fmla v13.4s, v21.4s, v31.s[1]
+	WORD $0x4fbc12c2 // fmla v2.4s, v22.4s, v28.s[1]
+	WORD $0x4fbd12c6 // fmla v6.4s, v22.4s, v29.s[1]
+	WORD $0x4fbe12ca // fmla v10.4s, v22.4s, v30.s[1]
+	WORD $0x4fbf12ce // fmla v14.4s, v22.4s, v31.s[1]
+	WORD $0x4fbc12e3 // fmla v3.4s, v23.4s, v28.s[1]
+	WORD $0x4fbd12e7 // fmla v7.4s, v23.4s, v29.s[1]
+	WORD $0x4fbe12eb // fmla v11.4s, v23.4s, v30.s[1]
+	WORD $0x4fbf12ef // fmla v15.4s, v23.4s, v31.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9c1a80 // fmla v0.4s, v20.4s, v28.s[2]
+	WORD $0x4f9d1a84 // fmla v4.4s, v20.4s, v29.s[2]
+	WORD $0x4f9e1a88 // fmla v8.4s, v20.4s, v30.s[2]
+	WORD $0x4f9f1a8c // fmla v12.4s, v20.4s, v31.s[2]
+	WORD $0x4f9c1aa1 // fmla v1.4s, v21.4s, v28.s[2]
+	WORD $0x4f9d1aa5 // fmla v5.4s, v21.4s, v29.s[2]
+	WORD $0x4f9e1aa9 // fmla v9.4s, v21.4s, v30.s[2]
+	WORD $0x4f9f1aad // fmla v13.4s, v21.4s, v31.s[2]
+	WORD $0x4f9c1ac2 // fmla v2.4s, v22.4s, v28.s[2]
+	WORD $0x4f9d1ac6 // fmla v6.4s, v22.4s, v29.s[2]
+	WORD $0x4f9e1aca // fmla v10.4s, v22.4s, v30.s[2]
+	WORD $0x4f9f1ace // fmla v14.4s, v22.4s, v31.s[2]
+	WORD $0x4f9c1ae3 // fmla v3.4s, v23.4s, v28.s[2]
+	WORD $0x4f9d1ae7 // fmla v7.4s, v23.4s, v29.s[2]
+	WORD $0x4f9e1aeb // fmla v11.4s, v23.4s, v30.s[2]
+	WORD $0x4f9f1aef // fmla v15.4s, v23.4s, v31.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbc1a80 // fmla v0.4s, v20.4s, v28.s[3]
+	WORD $0x4fbd1a84 // fmla v4.4s, v20.4s, v29.s[3]
+	WORD $0x4fbe1a88 // fmla v8.4s, v20.4s, v30.s[3]
+	WORD $0x4fbf1a8c // fmla v12.4s, v20.4s, v31.s[3]
+	WORD $0x4fbc1aa1 // fmla v1.4s, v21.4s, v28.s[3]
+	WORD $0x4fbd1aa5 // fmla v5.4s, v21.4s, v29.s[3]
+	WORD $0x4fbe1aa9 // fmla v9.4s, v21.4s, v30.s[3]
+	WORD $0x4fbf1aad // fmla v13.4s, v21.4s, v31.s[3]
+	WORD $0x4fbc1ac2 // fmla v2.4s, v22.4s, v28.s[3]
+	WORD $0x4fbd1ac6 // fmla v6.4s, v22.4s, v29.s[3]
+	WORD $0x4fbe1aca // fmla v10.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1ace // fmla v14.4s, v22.4s, v31.s[3]
+	WORD $0x4fbc1ae3 // fmla v3.4s, v23.4s, v28.s[3]
+	WORD $0x4fbd1ae7 // fmla v7.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1aeb // fmla v11.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aef // fmla v15.4s, v23.4s, v31.s[3]
+
+odd:
+	WORD $0xacc171b8 // ldp q24, q28, [x13], #32
+	WORD $0xacc175d9 // ldp q25, q29, [x14], #32
+	WORD $0xacc179fa // ldp q26, q30, [x15], #32
+	WORD $0xacc17e1b // ldp q27, q31, [x16], #32
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9c1280 // fmla v0.4s, v20.4s, v28.s[0]
+	WORD $0x4f9d1284 // fmla v4.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1288 // fmla v8.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f128c // fmla v12.4s, v20.4s, v31.s[0]
+	WORD $0x4f9c12a1 // fmla v1.4s, v21.4s, v28.s[0]
+	WORD $0x4f9d12a5 // fmla v5.4s, v21.4s, v29.s[0]
+	WORD $0x4f9e12a9 // fmla v9.4s, v21.4s, v30.s[0]
+	WORD $0x4f9f12ad // fmla v13.4s, v21.4s, v31.s[0]
+	WORD $0x4f9c12c2 // fmla v2.4s, v22.4s, v28.s[0]
+	WORD $0x4f9d12c6 // fmla v6.4s, v22.4s, v29.s[0]
+	WORD $0x4f9e12ca // fmla v10.4s, v22.4s, v30.s[0]
+	WORD $0x4f9f12ce // fmla v14.4s, v22.4s, v31.s[0]
+	WORD $0x4f9c12e3 // fmla v3.4s, v23.4s, v28.s[0]
+	WORD $0x4f9d12e7 // fmla v7.4s, v23.4s, v29.s[0]
+	WORD $0x4f9e12eb // fmla v11.4s, v23.4s, v30.s[0]
+	WORD $0x4f9f12ef // fmla v15.4s, v23.4s, v31.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbc1280 // fmla v0.4s, v20.4s, v28.s[1]
+	WORD $0x4fbd1284 // fmla v4.4s, v20.4s, v29.s[1]
+	WORD $0x4fbe1288 // fmla v8.4s, v20.4s, v30.s[1]
+	WORD $0x4fbf128c // fmla v12.4s, v20.4s, v31.s[1]
+	WORD $0x4fbc12a1 // fmla v1.4s, v21.4s, v28.s[1]
+	WORD $0x4fbd12a5 // fmla v5.4s, v21.4s, v29.s[1]
+	WORD $0x4fbe12a9 // fmla v9.4s, v21.4s, v30.s[1]
+	WORD $0x4fbf12ad // fmla v13.4s, v21.4s, v31.s[1]
+	WORD $0x4fbc12c2 // fmla v2.4s, v22.4s, v28.s[1]
+	WORD $0x4fbd12c6 // fmla v6.4s, v22.4s, v29.s[1]
+	WORD $0x4fbe12ca // fmla v10.4s, v22.4s, v30.s[1]
+	WORD $0x4fbf12ce // fmla v14.4s, v22.4s, v31.s[1]
+	WORD $0x4fbc12e3 // fmla v3.4s, v23.4s, v28.s[1]
+	WORD $0x4fbd12e7 // fmla v7.4s, v23.4s, v29.s[1]
+	WORD $0x4fbe12eb // fmla v11.4s, v23.4s, v30.s[1]
+	WORD $0x4fbf12ef // fmla v15.4s, v23.4s, v31.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9c1a80 // fmla v0.4s, v20.4s, v28.s[2]
+	WORD $0x4f9d1a84 // fmla v4.4s, v20.4s, v29.s[2]
+	WORD $0x4f9e1a88 // fmla v8.4s, v20.4s, v30.s[2]
+	WORD $0x4f9f1a8c // fmla v12.4s, v20.4s, v31.s[2]
+	WORD $0x4f9c1aa1 // fmla v1.4s, v21.4s, v28.s[2]
+	WORD $0x4f9d1aa5 // fmla v5.4s, v21.4s, v29.s[2]
+	WORD $0x4f9e1aa9 // fmla v9.4s, v21.4s, v30.s[2]
+	WORD $0x4f9f1aad // fmla v13.4s, v21.4s, v31.s[2]
+	WORD $0x4f9c1ac2 // fmla v2.4s, v22.4s, v28.s[2]
+	WORD $0x4f9d1ac6 // fmla v6.4s, v22.4s, v29.s[2]
+	WORD $0x4f9e1aca // fmla v10.4s, v22.4s, v30.s[2]
+	WORD $0x4f9f1ace // fmla v14.4s, v22.4s, v31.s[2]
+	WORD $0x4f9c1ae3 // fmla v3.4s, v23.4s, v28.s[2]
+	WORD $0x4f9d1ae7 // fmla v7.4s, v23.4s, v29.s[2]
+	WORD $0x4f9e1aeb // fmla v11.4s, v23.4s, v30.s[2]
+	WORD $0x4f9f1aef // fmla v15.4s, v23.4s, v31.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbc1a80 // fmla v0.4s, v20.4s, v28.s[3]
+	WORD $0x4fbd1a84 // fmla v4.4s, v20.4s, v29.s[3]
+	WORD $0x4fbe1a88 // fmla v8.4s, v20.4s, v30.s[3]
+	WORD $0x4fbf1a8c // fmla v12.4s, v20.4s, v31.s[3]
+	WORD $0x4fbc1aa1 // fmla v1.4s, v21.4s, v28.s[3]
+	WORD $0x4fbd1aa5 // fmla v5.4s, v21.4s, v29.s[3]
+	WORD $0x4fbe1aa9 // fmla v9.4s, v21.4s, v30.s[3]
+	WORD $0x4fbf1aad // fmla v13.4s, v21.4s, v31.s[3]
+	WORD $0x4fbc1ac2 // fmla v2.4s, v22.4s, v28.s[3]
+	WORD $0x4fbd1ac6 // fmla v6.4s, v22.4s, v29.s[3]
+	WORD $0x4fbe1aca // fmla v10.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1ace // fmla v14.4s, v22.4s, v31.s[3]
+	WORD $0x4fbc1ae3 // fmla v3.4s, v23.4s, v28.s[3]
+	WORD $0x4fbd1ae7 // fmla v7.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1aeb // fmla v11.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aef // fmla v15.4s, v23.4s, v31.s[3]
+	WORD $0xf1000a31 // subs x17, x17, #2
+	BGT  eight
+
+four:
+	WORD $0x924008b1 // and x17, x5, #0x7
+	CBZ  R17, store
+	TBZ  $2, R17, one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc105b8 // ldr q24, [x13], #16
+	WORD $0x3cc105d9 // ldr q25, [x14], #16
+	WORD $0x3cc105fa // ldr q26, [x15], #16
+	WORD $0x3cc1061b // ldr q27, [x16], #16
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	CBZ  R17, store
+
+one:
+	WORD $0xbc4045b8 // ldr s24, [x13], #4
+	WORD $0xbc4045d9 // ldr s25, [x14], #4
+	WORD $0xbc4045fa // ldr s26, [x15], #4
+	WORD $0xbc40461b // ldr s27, [x16], #4
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, one
+
+store:
+	WORD $0x4c842940 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x4
+	WORD $0x4c842944 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x4
+	WORD $0x4c842948 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x4
+	WORD $0x4c84294c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], x4
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, block
+	WORD $0xf9403c09 // ldr x9, [x0, #120]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9404009 // ldr x9, [x0, #128]
+	WORD $0x8b090063 // add x3, x3, x9
+	WORD $0xf9404409 // ldr x9, [x0, #136]
+	WORD $0x8b0900e7 // add x7, x7, x9
+	WORD $0xf1000508 // subs x8, x8, #1
+	BGT  position
+	RET
+
+zeros:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -10009,548 +10704,281 @@ zero:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-
-start:
-	WORD $0xf9401408 // ldr x8, [x0, #40]
-	WORD $0xaa0103e9 // mov x9, x1
-	WORD $0x8b02012a // add x10, x9, x2
-	WORD $0x8b02014b // add x11, x10, x2
-	WORD $0x8b02016c // add x12, x11, x2
-	WORD $0x8b020181 // add x1, x12, x2
-	WORD $0xd343fccd // lsr x13, x6, #3
-	CBZ  R13, four
-	CBNZ R7, split
-
-eight:
-	WORD $0xacc17138 // ldp q24, q28, [x9], #32
-	WORD $0xacc17559 // ldp q25, q29, [x10], #32
-	WORD $0xacc1797a // ldp q26, q30, [x11], #32
-	WORD $0xacc17d9b // ldp q27, q31, [x12], #32
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
-	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
-	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
-	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
-	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
-	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
-	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
-	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
-	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
-	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
-	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
-	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
-	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
-	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
-	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
-	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
-	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
-	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
-	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
-	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
-	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
-	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
-	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
-	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
-	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
-	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
-	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
-	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
-	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
-	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
-	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
-	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
-	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
-	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
-	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
-	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
-	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f9c1280 // fmla v0.4s, v20.4s, v28.s[0]
-	WORD $0x4f9d1284 // fmla v4.4s, v20.4s, v29.s[0]
-	WORD $0x4f9e1288 // fmla v8.4s, v20.4s, v30.s[0]
-	WORD $0x4f9f128c // fmla v12.4s, v20.4s, v31.s[0]
-	WORD $0x4f9c12a1 // fmla v1.4s, v21.4s, v28.s[0]
-	WORD $0x4f9d12a5 // fmla v5.4s, v21.4s, v29.s[0]
-	WORD $0x4f9e12a9 // fmla v9.4s, v21.4s, v30.s[0]
-	WORD $0x4f9f12ad // fmla v13.4s, v21.4s, v31.s[0]
-	WORD $0x4f9c12c2 // fmla v2.4s, v22.4s, v28.s[0]
-	WORD $0x4f9d12c6 // fmla v6.4s, v22.4s, v29.s[0]
-	WORD $0x4f9e12ca // fmla v10.4s, v22.4s, v30.s[0]
-	WORD $0x4f9f12ce // fmla v14.4s, v22.4s, v31.s[0]
-	WORD $0x4f9c12e3 // fmla v3.4s, v23.4s, v28.s[0]
-	WORD $0x4f9d12e7 // fmla v7.4s, v23.4s, v29.s[0]
-	WORD $0x4f9e12eb // fmla v11.4s, v23.4s, v30.s[0]
-	WORD $0x4f9f12ef // fmla v15.4s, v23.4s, v31.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fbc1280 // fmla v0.4s, v20.4s, v28.s[1]
-	WORD $0x4fbd1284 // fmla v4.4s, v20.4s, v29.s[1]
-	WORD $0x4fbe1288 // fmla v8.4s, v20.4s, v30.s[1]
-	WORD $0x4fbf128c // fmla v12.4s, v20.4s, v31.s[1]
-	WORD $0x4fbc12a1 // fmla v1.4s, v21.4s, v28.s[1]
-	WORD $0x4fbd12a5 // fmla v5.4s, v21.4s, v29.s[1]
-	WORD $0x4fbe12a9 // fmla v9.4s, v21.4s, v30.s[1]
-	WORD $0x4fbf12ad // fmla v13.4s, v21.4s, v31.s[1]
-	WORD $0x4fbc12c2 // fmla v2.4s, v22.4s, v28.s[1]
-	WORD $0x4fbd12c6 // fmla v6.4s, v22.4s, v29.s[1]
-	WORD $0x4fbe12ca // fmla v10.4s, v22.4s, v30.s[1]
-	WORD $0x4fbf12ce // fmla v14.4s, v22.4s, v31.s[1]
-	WORD $0x4fbc12e3 // fmla v3.4s, v23.4s, v28.s[1]
-	WORD $0x4fbd12e7 // fmla v7.4s, v23.4s, v29.s[1]
-	WORD $0x4fbe12eb // fmla v11.4s, v23.4s, v30.s[1]
-	WORD $0x4fbf12ef // fmla v15.4s, v23.4s, v31.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f9c1a80 // fmla v0.4s, v20.4s, v28.s[2]
-	WORD $0x4f9d1a84 // fmla v4.4s, v20.4s, v29.s[2]
-	WORD $0x4f9e1a88 // fmla v8.4s, v20.4s, v30.s[2]
-	WORD $0x4f9f1a8c // fmla v12.4s, v20.4s, v31.s[2]
-	WORD $0x4f9c1aa1 // fmla v1.4s, v21.4s, v28.s[2]
-	WORD $0x4f9d1aa5 // fmla v5.4s, v21.4s, v29.s[2]
-	WORD $0x4f9e1aa9 // fmla v9.4s, v21.4s, v30.s[2]
-	WORD $0x4f9f1aad // fmla v13.4s, v21.4s, v31.s[2]
-	WORD $0x4f9c1ac2 // fmla v2.4s, v22.4s, v28.s[2]
-	WORD $0x4f9d1ac6 // fmla v6.4s, v22.4s, v29.s[2]
-	WORD $0x4f9e1aca // fmla v10.4s, v22.4s, v30.s[2]
-	WORD $0x4f9f1ace // fmla v14.4s, v22.4s, v31.s[2]
-	WORD $0x4f9c1ae3 // fmla v3.4s, v23.4s, v28.s[2]
-	WORD $0x4f9d1ae7 // fmla v7.4s, v23.4s, v29.s[2]
-	WORD $0x4f9e1aeb // fmla v11.4s, v23.4s, v30.s[2]
-	WORD $0x4f9f1aef // fmla v15.4s, v23.4s, v31.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fbc1a80 // fmla v0.4s, v20.4s, v28.s[3]
-	WORD $0x4fbd1a84 // fmla v4.4s, v20.4s, v29.s[3]
-	WORD $0x4fbe1a88 // fmla v8.4s, v20.4s, v30.s[3]
-	WORD $0x4fbf1a8c // fmla v12.4s, v20.4s, v31.s[3]
-	WORD $0x4fbc1aa1 // fmla v1.4s, v21.4s, v28.s[3]
-	WORD $0x4fbd1aa5 // fmla v5.4s, v21.4s, v29.s[3]
-	WORD $0x4fbe1aa9 // fmla v9.4s, v21.4s, v30.s[3]
-	WORD $0x4fbf1aad // fmla v13.4s, v21.4s, v31.s[3]
-	WORD $0x4fbc1ac2 // fmla v2.4s, v22.4s, v28.s[3]
-	WORD $0x4fbd1ac6 // fmla v6.4s, v22.4s, v29.s[3]
-	WORD $0x4fbe1aca // fmla v10.4s, v22.4s, v30.s[3]
-	WORD $0x4fbf1ace // fmla v14.4s, v22.4s, v31.s[3]
-	WORD $0x4fbc1ae3 // fmla v3.4s, v23.4s, v28.s[3]
-	WORD $0x4fbd1ae7 // fmla v7.4s, v23.4s, v29.s[3]
-	WORD $0x4fbe1aeb // fmla v11.4s, v23.4s, v30.s[3]
-	WORD $0x4fbf1aef // fmla v15.4s, v23.4s, v31.s[3]
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, eight
-
-four:
-	WORD $0x924008cd // and x13, x6, #0x7
-	CBZ  R13, store
-	TBZ  $2, R13, one
-	WORD $0x924005ad // and x13, x13, #0x3
-	WORD $0x3cc10538 // ldr q24, [x9], #16
-	WORD $0x3cc10559 // ldr q25, [x10], #16
-	WORD $0x3cc1057a // ldr q26, [x11], #16
-	WORD $0x3cc1059b // ldr q27, [x12], #16
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
-	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
-	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
-	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
-	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
-	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
-	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
-	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
-	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
-	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
-	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
-	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
-	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
-	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
-	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
-	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
-	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
-	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
-	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
-	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
-	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
-	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
-	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
-	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
-	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
-	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
-	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
-	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
-	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
-	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
-	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
-	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
-	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
-	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
-	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
-	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
-	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	CBZ  R13, store
-
-one:
-	WORD $0xbc404538 // ldr s24, [x9], #4
-	WORD $0xbc404559 // ldr s25, [x10], #4
-	WORD $0xbc40457a // ldr s26, [x11], #4
-	WORD $0xbc40459b // ldr s27, [x12], #4
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, one
-
-store:
-	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
-	WORD $0x4c842864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], x4
-	WORD $0x4c842868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x4
-	WORD $0x4c84286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
-	RET
+	JMP  start
 
 split:
-	WORD $0x3dc00138 // ldr q24, [x9]
-	WORD $0x3dc00159 // ldr q25, [x10]
-	WORD $0x3dc0017a // ldr q26, [x11]
-	WORD $0x3dc0019b // ldr q27, [x12]
-	WORD $0xfd400114 // ldr d20, [x8]
-	WORD $0xf940050e // ldr x14, [x8, #8]
-	WORD $0xfd400915 // ldr d21, [x8, #16]
-	WORD $0xf9400d0f // ldr x15, [x8, #24]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x3dc001b8 // ldr q24, [x13]
+	WORD $0x3dc001d9 // ldr q25, [x14]
+	WORD $0x3dc001fa // ldr q26, [x15]
+	WORD $0x3dc0021b // ldr q27, [x16]
+	WORD $0xfd400194 // ldr d20, [x12]
+	WORD $0xf9400593 // ldr x19, [x12, #8]
+	WORD $0xfd400995 // ldr d21, [x12, #16]
+	WORD $0xf9400d94 // ldr x20, [x12, #24]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 
 spliteight:
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0xfd401116 // ldr d22, [x8, #32]
-	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0xfd401196 // ldr d22, [x12, #32]
+	WORD $0x4e181e95 // mov v21.d[1], x20
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
 	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0xf940150e // ldr x14, [x8, #40]
+	WORD $0xf9401593 // ldr x19, [x12, #40]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0xf9401d0f // ldr x15, [x8, #56]
+	WORD $0xf9401d94 // ldr x20, [x12, #56]
 	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0xfd401917 // ldr d23, [x8, #48]
-	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0xfd401997 // ldr d23, [x12, #48]
+	WORD $0x4e181e76 // mov v22.d[1], x19
 	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0xf10005ad // subs x13, x13, #1
+	WORD $0xf1000631 // subs x17, x17, #1
 	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0xf940250e // ldr x14, [x8, #72]
+	WORD $0xf9402593 // ldr x19, [x12, #72]
 	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0xfd402114 // ldr d20, [x8, #64]
-	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0xfd402194 // ldr d20, [x12, #64]
+	WORD $0x4e181e97 // mov v23.d[1], x20
 	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x9a9f07f0 // cset x16, ne
+	WORD $0x9a9f07f5 // cset x21, ne
 	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xf9402d0f // ldr x15, [x8, #88]
+	WORD $0xf9402d94 // ldr x20, [x12, #88]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xfd402915 // ldr d21, [x8, #80]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0xfd402995 // ldr d21, [x12, #80]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0xf9400d31 // ldr x17, [x9, #24]
+	WORD $0xf9400db6 // ldr x22, [x13, #24]
 	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
-	WORD $0xf940350e // ldr x14, [x8, #104]
+	WORD $0xf9403593 // ldr x19, [x12, #104]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
-	WORD $0xfd403116 // ldr d22, [x8, #96]
-	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0xfd403196 // ldr d22, [x12, #96]
+	WORD $0x4e181e95 // mov v21.d[1], x20
 	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
-	WORD $0xfd40093c // ldr d28, [x9, #16]
+	WORD $0xfd4009bc // ldr d28, [x13, #16]
 	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
-	WORD $0xf9403d0f // ldr x15, [x8, #120]
+	WORD $0xf9403d94 // ldr x20, [x12, #120]
 	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
-	WORD $0xfd403917 // ldr d23, [x8, #112]
-	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0xfd403997 // ldr d23, [x12, #112]
+	WORD $0x4e181e76 // mov v22.d[1], x19
 	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
 	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
 	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
-	WORD $0xf940450e // ldr x14, [x8, #136]
+	WORD $0xf9404593 // ldr x19, [x12, #136]
 	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
-	WORD $0xfd404114 // ldr d20, [x8, #128]
-	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0xfd404194 // ldr d20, [x12, #128]
+	WORD $0x4e181e97 // mov v23.d[1], x20
 	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
-	WORD $0xf9400d53 // ldr x19, [x10, #24]
+	WORD $0xf9400dd7 // ldr x23, [x14, #24]
 	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0xf9404d0f // ldr x15, [x8, #152]
+	WORD $0xf9404d94 // ldr x20, [x12, #152]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0xfd404915 // ldr d21, [x8, #144]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0xfd404995 // ldr d21, [x12, #144]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0xfd40095d // ldr d29, [x10, #16]
-	WORD $0x4e181e3c // mov v28.d[1], x17
+	WORD $0xfd4009dd // ldr d29, [x14, #16]
+	WORD $0x4e181edc // mov v28.d[1], x22
 	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
-	WORD $0xf940550e // ldr x14, [x8, #168]
+	WORD $0xf9405593 // ldr x19, [x12, #168]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
-	WORD $0xfd405116 // ldr d22, [x8, #160]
-	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0xfd405196 // ldr d22, [x12, #160]
+	WORD $0x4e181e95 // mov v21.d[1], x20
 	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
-	WORD $0xf9400d71 // ldr x17, [x11, #24]
+	WORD $0xf9400df6 // ldr x22, [x15, #24]
 	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
-	WORD $0xf9405d0f // ldr x15, [x8, #184]
+	WORD $0xf9405d94 // ldr x20, [x12, #184]
 	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
-	WORD $0xfd405917 // ldr d23, [x8, #176]
-	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0xfd405997 // ldr d23, [x12, #176]
+	WORD $0x4e181e76 // mov v22.d[1], x19
 	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
-	WORD $0xfd40097e // ldr d30, [x11, #16]
-	WORD $0x4e181e7d // mov v29.d[1], x19
+	WORD $0xfd4009fe // ldr d30, [x15, #16]
+	WORD $0x4e181efd // mov v29.d[1], x23
 	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
 	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
-	WORD $0xf940650e // ldr x14, [x8, #200]
+	WORD $0xf9406593 // ldr x19, [x12, #200]
 	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
-	WORD $0xfd406114 // ldr d20, [x8, #192]
-	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0xfd406194 // ldr d20, [x12, #192]
+	WORD $0x4e181e97 // mov v23.d[1], x20
 	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
 	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0xf9406d0f // ldr x15, [x8, #216]
+	WORD $0xf9406d94 // ldr x20, [x12, #216]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0xfd406915 // ldr d21, [x8, #208]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0xfd406995 // ldr d21, [x12, #208]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0xf9400d93 // ldr x19, [x12, #24]
+	WORD $0xf9400e17 // ldr x23, [x16, #24]
 	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
-	WORD $0xf940750e // ldr x14, [x8, #232]
+	WORD $0xf9407593 // ldr x19, [x12, #232]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
-	WORD $0xfd407116 // ldr d22, [x8, #224]
-	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0xfd407196 // ldr d22, [x12, #224]
+	WORD $0x4e181e95 // mov v21.d[1], x20
 	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
-	WORD $0xfd40099f // ldr d31, [x12, #16]
-	WORD $0x4e181e3e // mov v30.d[1], x17
+	WORD $0xfd400a1f // ldr d31, [x16, #16]
+	WORD $0x4e181ede // mov v30.d[1], x22
 	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
-	WORD $0xf9407d0f // ldr x15, [x8, #248]
+	WORD $0xf9407d94 // ldr x20, [x12, #248]
 	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
-	WORD $0xfd407917 // ldr d23, [x8, #240]
-	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0xfd407997 // ldr d23, [x12, #240]
+	WORD $0x4e181e76 // mov v22.d[1], x19
 	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
-	WORD $0x4e181e7f // mov v31.d[1], x19
+	WORD $0x4e181eff // mov v31.d[1], x23
 	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
 	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
-	WORD $0xf940850e // ldr x14, [x8, #264]
+	WORD $0xf9408593 // ldr x19, [x12, #264]
 	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
-	WORD $0xfd408114 // ldr d20, [x8, #256]
-	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0xfd408194 // ldr d20, [x12, #256]
+	WORD $0x4e181e97 // mov v23.d[1], x20
 	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
 	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0xfd408915 // ldr d21, [x8, #272]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0xfd408995 // ldr d21, [x12, #272]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
 	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
 	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	WORD $0xf9408d0f // ldr x15, [x8, #280]
+	WORD $0xf9408d94 // ldr x20, [x12, #280]
 	WORD $0x4f9c1280 // fmla v0.4s, v20.4s, v28.s[0]
-	WORD $0xfd409116 // ldr d22, [x8, #288]
-	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0xfd409196 // ldr d22, [x12, #288]
+	WORD $0x4e181e95 // mov v21.d[1], x20
 	WORD $0x4f9d1284 // fmla v4.4s, v20.4s, v29.s[0]
 	WORD $0x4f9e1288 // fmla v8.4s, v20.4s, v30.s[0]
 	WORD $0x4f9f128c // fmla v12.4s, v20.4s, v31.s[0]
-	WORD $0xf940950e // ldr x14, [x8, #296]
+	WORD $0xf9409593 // ldr x19, [x12, #296]
 	WORD $0x4f9c12a1 // fmla v1.4s, v21.4s, v28.s[0]
-	WORD $0xf9409d0f // ldr x15, [x8, #312]
+	WORD $0xf9409d94 // ldr x20, [x12, #312]
 	WORD $0x4f9d12a5 // fmla v5.4s, v21.4s, v29.s[0]
-	WORD $0xfd409917 // ldr d23, [x8, #304]
-	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0xfd409997 // ldr d23, [x12, #304]
+	WORD $0x4e181e76 // mov v22.d[1], x19
 	WORD $0x4f9e12a9 // fmla v9.4s, v21.4s, v30.s[0]
-	WORD $0x8b101529 // add x9, x9, x16, lsl #5
+	WORD $0x8b1515ad // add x13, x13, x21, lsl #5
 	WORD $0x4f9f12ad // fmla v13.4s, v21.4s, v31.s[0]
 	WORD $0x4f9c12c2 // fmla v2.4s, v22.4s, v28.s[0]
-	WORD $0xf940a50e // ldr x14, [x8, #328]
+	WORD $0xf940a593 // ldr x19, [x12, #328]
 	WORD $0x4f9d12c6 // fmla v6.4s, v22.4s, v29.s[0]
-	WORD $0xfd40a114 // ldr d20, [x8, #320]
-	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0xfd40a194 // ldr d20, [x12, #320]
+	WORD $0x4e181e97 // mov v23.d[1], x20
 	WORD $0x4f9e12ca // fmla v10.4s, v22.4s, v30.s[0]
-	WORD $0xf9400531 // ldr x17, [x9, #8]
+	WORD $0xf94005b6 // ldr x22, [x13, #8]
 	WORD $0x4f9f12ce // fmla v14.4s, v22.4s, v31.s[0]
 	WORD $0x4f9c12e3 // fmla v3.4s, v23.4s, v28.s[0]
-	WORD $0xf940ad0f // ldr x15, [x8, #344]
+	WORD $0xf940ad94 // ldr x20, [x12, #344]
 	WORD $0x4f9d12e7 // fmla v7.4s, v23.4s, v29.s[0]
-	WORD $0xfd40a915 // ldr d21, [x8, #336]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0xfd40a995 // ldr d21, [x12, #336]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 	WORD $0x4f9e12eb // fmla v11.4s, v23.4s, v30.s[0]
-	WORD $0xfd400138 // ldr d24, [x9]
+	WORD $0xfd4001b8 // ldr d24, [x13]
 	WORD $0x4f9f12ef // fmla v15.4s, v23.4s, v31.s[0]
 	WORD $0x4fbc1280 // fmla v0.4s, v20.4s, v28.s[1]
-	WORD $0xf940b50e // ldr x14, [x8, #360]
+	WORD $0xf940b593 // ldr x19, [x12, #360]
 	WORD $0x4fbd1284 // fmla v4.4s, v20.4s, v29.s[1]
-	WORD $0xfd40b116 // ldr d22, [x8, #352]
-	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0xfd40b196 // ldr d22, [x12, #352]
+	WORD $0x4e181e95 // mov v21.d[1], x20
 	WORD $0x4fbe1288 // fmla v8.4s, v20.4s, v30.s[1]
-	WORD $0x8b10154a // add x10, x10, x16, lsl #5
+	WORD $0x8b1515ce // add x14, x14, x21, lsl #5
 	WORD $0x4fbf128c // fmla v12.4s, v20.4s, v31.s[1]
 	WORD $0x4fbc12a1 // fmla v1.4s, v21.4s, v28.s[1]
-	WORD $0xf940bd0f // ldr x15, [x8, #376]
+	WORD $0xf940bd94 // ldr x20, [x12, #376]
 	WORD $0x4fbd12a5 // fmla v5.4s, v21.4s, v29.s[1]
-	WORD $0xfd40b917 // ldr d23, [x8, #368]
-	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0xfd40b997 // ldr d23, [x12, #368]
+	WORD $0x4e181e76 // mov v22.d[1], x19
 	WORD $0x4fbe12a9 // fmla v9.4s, v21.4s, v30.s[1]
-	WORD $0xf9400553 // ldr x19, [x10, #8]
+	WORD $0xf94005d7 // ldr x23, [x14, #8]
 	WORD $0x4fbf12ad // fmla v13.4s, v21.4s, v31.s[1]
 	WORD $0x4fbc12c2 // fmla v2.4s, v22.4s, v28.s[1]
-	WORD $0xf940c50e // ldr x14, [x8, #392]
+	WORD $0xf940c593 // ldr x19, [x12, #392]
 	WORD $0x4fbd12c6 // fmla v6.4s, v22.4s, v29.s[1]
-	WORD $0xfd40c114 // ldr d20, [x8, #384]
-	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0xfd40c194 // ldr d20, [x12, #384]
+	WORD $0x4e181e97 // mov v23.d[1], x20
 	WORD $0x4fbe12ca // fmla v10.4s, v22.4s, v30.s[1]
-	WORD $0xfd400159 // ldr d25, [x10]
-	WORD $0x4e181e38 // mov v24.d[1], x17
+	WORD $0xfd4001d9 // ldr d25, [x14]
+	WORD $0x4e181ed8 // mov v24.d[1], x22
 	WORD $0x4fbf12ce // fmla v14.4s, v22.4s, v31.s[1]
 	WORD $0x4fbc12e3 // fmla v3.4s, v23.4s, v28.s[1]
-	WORD $0xf940cd0f // ldr x15, [x8, #408]
+	WORD $0xf940cd94 // ldr x20, [x12, #408]
 	WORD $0x4fbd12e7 // fmla v7.4s, v23.4s, v29.s[1]
-	WORD $0xfd40c915 // ldr d21, [x8, #400]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0xfd40c995 // ldr d21, [x12, #400]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 	WORD $0x4fbe12eb // fmla v11.4s, v23.4s, v30.s[1]
-	WORD $0x8b10156b // add x11, x11, x16, lsl #5
+	WORD $0x8b1515ef // add x15, x15, x21, lsl #5
 	WORD $0x4fbf12ef // fmla v15.4s, v23.4s, v31.s[1]
 	WORD $0x4f9c1a80 // fmla v0.4s, v20.4s, v28.s[2]
-	WORD $0xf940d50e // ldr x14, [x8, #424]
+	WORD $0xf940d593 // ldr x19, [x12, #424]
 	WORD $0x4f9d1a84 // fmla v4.4s, v20.4s, v29.s[2]
-	WORD $0xfd40d116 // ldr d22, [x8, #416]
-	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0xfd40d196 // ldr d22, [x12, #416]
+	WORD $0x4e181e95 // mov v21.d[1], x20
 	WORD $0x4f9e1a88 // fmla v8.4s, v20.4s, v30.s[2]
-	WORD $0xf9400571 // ldr x17, [x11, #8]
+	WORD $0xf94005f6 // ldr x22, [x15, #8]
 	WORD $0x4f9f1a8c // fmla v12.4s, v20.4s, v31.s[2]
 	WORD $0x4f9c1aa1 // fmla v1.4s, v21.4s, v28.s[2]
-	WORD $0xf940dd0f // ldr x15, [x8, #440]
+	WORD $0xf940dd94 // ldr x20, [x12, #440]
 	WORD $0x4f9d1aa5 // fmla v5.4s, v21.4s, v29.s[2]
-	WORD $0xfd40d917 // ldr d23, [x8, #432]
-	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0xfd40d997 // ldr d23, [x12, #432]
+	WORD $0x4e181e76 // mov v22.d[1], x19
 	WORD $0x4f9e1aa9 // fmla v9.4s, v21.4s, v30.s[2]
-	WORD $0xfd40017a // ldr d26, [x11]
-	WORD $0x4e181e79 // mov v25.d[1], x19
+	WORD $0xfd4001fa // ldr d26, [x15]
+	WORD $0x4e181ef9 // mov v25.d[1], x23
 	WORD $0x4f9f1aad // fmla v13.4s, v21.4s, v31.s[2]
 	WORD $0x4f9c1ac2 // fmla v2.4s, v22.4s, v28.s[2]
-	WORD $0xf940e50e // ldr x14, [x8, #456]
+	WORD $0xf940e593 // ldr x19, [x12, #456]
 	WORD $0x4f9d1ac6 // fmla v6.4s, v22.4s, v29.s[2]
-	WORD $0xfd40e114 // ldr d20, [x8, #448]
-	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0xfd40e194 // ldr d20, [x12, #448]
+	WORD $0x4e181e97 // mov v23.d[1], x20
 	WORD $0x4f9e1aca // fmla v10.4s, v22.4s, v30.s[2]
-	WORD $0x8b10158c // add x12, x12, x16, lsl #5
+	WORD $0x8b151610 // add x16, x16, x21, lsl #5
 	WORD $0x4f9f1ace // fmla v14.4s, v22.4s, v31.s[2]
 	WORD $0x4f9c1ae3 // fmla v3.4s, v23.4s, v28.s[2]
-	WORD $0xf940ed0f // ldr x15, [x8, #472]
+	WORD $0xf940ed94 // ldr x20, [x12, #472]
 	WORD $0x4f9d1ae7 // fmla v7.4s, v23.4s, v29.s[2]
-	WORD $0xfd40e915 // ldr d21, [x8, #464]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0xfd40e995 // ldr d21, [x12, #464]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 	WORD $0x4f9e1aeb // fmla v11.4s, v23.4s, v30.s[2]
-	WORD $0xf9400593 // ldr x19, [x12, #8]
+	WORD $0xf9400617 // ldr x23, [x16, #8]
 	WORD $0x4f9f1aef // fmla v15.4s, v23.4s, v31.s[2]
 	WORD $0x4fbc1a80 // fmla v0.4s, v20.4s, v28.s[3]
-	WORD $0xf940f50e // ldr x14, [x8, #488]
+	WORD $0xf940f593 // ldr x19, [x12, #488]
 	WORD $0x4fbd1a84 // fmla v4.4s, v20.4s, v29.s[3]
-	WORD $0xfd40f116 // ldr d22, [x8, #480]
-	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0xfd40f196 // ldr d22, [x12, #480]
+	WORD $0x4e181e95 // mov v21.d[1], x20
 	WORD $0x4fbe1a88 // fmla v8.4s, v20.4s, v30.s[3]
-	WORD $0xfd40019b // ldr d27, [x12]
-	WORD $0x4e181e3a // mov v26.d[1], x17
+	WORD $0xfd40021b // ldr d27, [x16]
+	WORD $0x4e181eda // mov v26.d[1], x22
 	WORD $0x4fbf1a8c // fmla v12.4s, v20.4s, v31.s[3]
 	WORD $0x4fbc1aa1 // fmla v1.4s, v21.4s, v28.s[3]
-	WORD $0xf940fd0f // ldr x15, [x8, #504]
+	WORD $0xf940fd94 // ldr x20, [x12, #504]
 	WORD $0x4fbd1aa5 // fmla v5.4s, v21.4s, v29.s[3]
-	WORD $0xfd40f917 // ldr d23, [x8, #496]
-	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0xfd40f997 // ldr d23, [x12, #496]
+	WORD $0x4e181e76 // mov v22.d[1], x19
 	WORD $0x4fbe1aa9 // fmla v9.4s, v21.4s, v30.s[3]
-	WORD $0x4e181e7b // mov v27.d[1], x19
+	WORD $0x4e181efb // mov v27.d[1], x23
 	WORD $0x4fbf1aad // fmla v13.4s, v21.4s, v31.s[3]
-	WORD $0x8b102508 // add x8, x8, x16, lsl #9
+	WORD $0x8b15258c // add x12, x12, x21, lsl #9
 	WORD $0x4fbc1ac2 // fmla v2.4s, v22.4s, v28.s[3]
-	WORD $0xf940050e // ldr x14, [x8, #8]
+	WORD $0xf9400593 // ldr x19, [x12, #8]
 	WORD $0x4fbd1ac6 // fmla v6.4s, v22.4s, v29.s[3]
-	WORD $0xfd400114 // ldr d20, [x8]
-	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0xfd400194 // ldr d20, [x12]
+	WORD $0x4e181e97 // mov v23.d[1], x20
 	WORD $0x4fbe1aca // fmla v10.4s, v22.4s, v30.s[3]
 	WORD $0x4fbf1ace // fmla v14.4s, v22.4s, v31.s[3]
 	WORD $0x4fbc1ae3 // fmla v3.4s, v23.4s, v28.s[3]
-	WORD $0xfd400915 // ldr d21, [x8, #16]
-	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0xfd400995 // ldr d21, [x12, #16]
+	WORD $0x4e181e74 // mov v20.d[1], x19
 	WORD $0x4fbd1ae7 // fmla v7.4s, v23.4s, v29.s[3]
 	WORD $0x4fbe1aeb // fmla v11.4s, v23.4s, v30.s[3]
 	WORD $0x4fbf1aef // fmla v15.4s, v23.4s, v31.s[3]
-	WORD $0xf9400d0f // ldr x15, [x8, #24]
+	WORD $0xf9400d94 // ldr x20, [x12, #24]
 	BNE  spliteight
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0x9100814a // add x10, x10, #32
-	WORD $0x9100816b // add x11, x11, #32
-	WORD $0x9100818c // add x12, x12, #32
-	WORD $0x91080108 // add x8, x8, #512
+	WORD $0x910081ad // add x13, x13, #32
+	WORD $0x910081ce // add x14, x14, #32
+	WORD $0x910081ef // add x15, x15, #32
+	WORD $0x91008210 // add x16, x16, #32
+	WORD $0x9108018c // add x12, x12, #512
 	JMP  four
 
 // func winogradProduct5x16NEON(a *winogradArgs)
@@ -10560,22 +10988,726 @@ TEXT ·winogradProduct5x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402406 // ldr x6, [x0, #72]
-	WORD $0xf9403407 // ldr x7, [x0, #104]
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9403406 // ldr x6, [x0, #104]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9403808 // ldr x8, [x0, #112]
+
+position:
+	WORD $0xaa0103e9 // mov x9, x1
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0xf940280b // ldr x11, [x0, #80]
 
 block:
-	WORD $0xf9402c08 // ldr x8, [x0, #88]
-	CBZ  R8, zero
-	WORD $0xaa0303e8 // mov x8, x3
-	WORD $0x4cc42900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8], x4
-	WORD $0x4cc42904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8], x4
-	WORD $0x4cc42908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], x4
-	WORD $0x4cc4290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], x4
-	WORD $0x4cc42910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x4
+	WORD $0xf9402c0c // ldr x12, [x0, #88]
+	CBZ  R12, zero
+	WORD $0xaa0a03ec // mov x12, x10
+	WORD $0x4cc42980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x4
+	WORD $0x4cc42984 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x12], x4
+	WORD $0x4cc42988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], x4
+	WORD $0x4cc4298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], x4
+	WORD $0x4cc42990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], x4
 	JMP  start
 
 zero:
+	CBNZ R6, zeros
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0x9103818c // add x12, x12, #224
+	WORD $0x4c402980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12]
+	WORD $0x4c402984 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x12]
+	WORD $0x4c402988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12]
+	WORD $0x4c40298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12]
+	WORD $0x4c402990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12]
+
+start:
+	WORD $0xaa0703ec // mov x12, x7
+	WORD $0xaa0903ed // mov x13, x9
+	WORD $0x8b0201ae // add x14, x13, x2
+	WORD $0x8b0201cf // add x15, x14, x2
+	WORD $0x8b0201f0 // add x16, x15, x2
+	WORD $0x8b020211 // add x17, x16, x2
+	WORD $0x8b020229 // add x9, x17, x2
+	WORD $0xd343fcb3 // lsr x19, x5, #3
+	CBZ  R19, four
+	TBNZ $0, R6, split
+	WORD $0xd1000673 // sub x19, x19, #1
+	WORD $0x3cc1061b // ldr q27, [x16], #16
+	WORD $0x3cc1063c // ldr q28, [x17], #16
+	CBZ  R19, last
+	TBNZ $0, R19, odd
+
+eight:
+	WORD $0xacc175b8 // ldp q24, q29, [x13], #32
+	WORD $0xacc179d9 // ldp q25, q30, [x14], #32
+	WORD $0xacc17dfa // ldp q26, q31, [x15], #32
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0xacc16e18 // ldp q24, q27, [x16], #32
+	WORD $0xacc17239 // ldp q25, q28, [x17], #32
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
+	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
+	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
+	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
+	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
+	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
+	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
+	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
+	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
+	WORD $0x4fb8128c // fmla v12.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91290 // fmla v16.4s, v20.4s, v25.s[1]
+	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
+	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
+	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
+	WORD $0x4fb812ad // fmla v13.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
+	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
+	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
+	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
+	WORD $0x4fb812ce // fmla v14.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912d2 // fmla v18.4s, v22.4s, v25.s[1]
+	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
+	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
+	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
+	WORD $0x4fb812ef // fmla v15.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912f3 // fmla v19.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
+	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
+	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
+	WORD $0x4f981a8c // fmla v12.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a90 // fmla v16.4s, v20.4s, v25.s[2]
+	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
+	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
+	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
+	WORD $0x4f981aad // fmla v13.4s, v21.4s, v24.s[2]
+	WORD $0x4f991ab1 // fmla v17.4s, v21.4s, v25.s[2]
+	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
+	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
+	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
+	WORD $0x4f981ace // fmla v14.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ad2 // fmla v18.4s, v22.4s, v25.s[2]
+	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
+	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
+	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
+	WORD $0x4f981aef // fmla v15.4s, v23.4s, v24.s[2]
+	WORD $0x4f991af3 // fmla v19.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
+	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
+	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
+	WORD $0x4fb81a8c // fmla v12.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a90 // fmla v16.4s, v20.4s, v25.s[3]
+	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
+	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
+	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
+	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91ab1 // fmla v17.4s, v21.4s, v25.s[3]
+	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
+	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
+	WORD $0x4fb81ace // fmla v14.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ad2 // fmla v18.4s, v22.4s, v25.s[3]
+	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
+	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91af3 // fmla v19.4s, v23.4s, v25.s[3]
+
+odd:
+	WORD $0xacc175b8 // ldp q24, q29, [x13], #32
+	WORD $0xacc179d9 // ldp q25, q30, [x14], #32
+	WORD $0xacc17dfa // ldp q26, q31, [x15], #32
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0xacc16e18 // ldp q24, q27, [x16], #32
+	WORD $0xacc17239 // ldp q25, q28, [x17], #32
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
+	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
+	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
+	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
+	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
+	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
+	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
+	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
+	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
+	WORD $0x4fb8128c // fmla v12.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91290 // fmla v16.4s, v20.4s, v25.s[1]
+	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
+	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
+	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
+	WORD $0x4fb812ad // fmla v13.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
+	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
+	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
+	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
+	WORD $0x4fb812ce // fmla v14.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912d2 // fmla v18.4s, v22.4s, v25.s[1]
+	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
+	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
+	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
+	WORD $0x4fb812ef // fmla v15.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912f3 // fmla v19.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
+	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
+	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
+	WORD $0x4f981a8c // fmla v12.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a90 // fmla v16.4s, v20.4s, v25.s[2]
+	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
+	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
+	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
+	WORD $0x4f981aad // fmla v13.4s, v21.4s, v24.s[2]
+	WORD $0x4f991ab1 // fmla v17.4s, v21.4s, v25.s[2]
+	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
+	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
+	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
+	WORD $0x4f981ace // fmla v14.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ad2 // fmla v18.4s, v22.4s, v25.s[2]
+	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
+	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
+	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
+	WORD $0x4f981aef // fmla v15.4s, v23.4s, v24.s[2]
+	WORD $0x4f991af3 // fmla v19.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
+	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
+	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
+	WORD $0x4fb81a8c // fmla v12.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a90 // fmla v16.4s, v20.4s, v25.s[3]
+	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
+	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
+	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
+	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91ab1 // fmla v17.4s, v21.4s, v25.s[3]
+	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
+	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
+	WORD $0x4fb81ace // fmla v14.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ad2 // fmla v18.4s, v22.4s, v25.s[3]
+	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
+	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91af3 // fmla v19.4s, v23.4s, v25.s[3]
+	WORD $0xf1000a73 // subs x19, x19, #2
+	BGT  eight
+
+last:
+	WORD $0xacc175b8 // ldp q24, q29, [x13], #32
+	WORD $0xacc179d9 // ldp q25, q30, [x14], #32
+	WORD $0xacc17dfa // ldp q26, q31, [x15], #32
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0x3cc10618 // ldr q24, [x16], #16
+	WORD $0x3cc10639 // ldr q25, [x17], #16
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
+	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
+	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
+	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
+	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
+	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
+	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
+	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
+	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
+	WORD $0x4fb8128c // fmla v12.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91290 // fmla v16.4s, v20.4s, v25.s[1]
+	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
+	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
+	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
+	WORD $0x4fb812ad // fmla v13.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
+	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
+	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
+	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
+	WORD $0x4fb812ce // fmla v14.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912d2 // fmla v18.4s, v22.4s, v25.s[1]
+	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
+	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
+	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
+	WORD $0x4fb812ef // fmla v15.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912f3 // fmla v19.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
+	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
+	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
+	WORD $0x4f981a8c // fmla v12.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a90 // fmla v16.4s, v20.4s, v25.s[2]
+	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
+	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
+	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
+	WORD $0x4f981aad // fmla v13.4s, v21.4s, v24.s[2]
+	WORD $0x4f991ab1 // fmla v17.4s, v21.4s, v25.s[2]
+	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
+	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
+	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
+	WORD $0x4f981ace // fmla v14.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ad2 // fmla v18.4s, v22.4s, v25.s[2]
+	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
+	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
+	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
+	WORD $0x4f981aef // fmla v15.4s, v23.4s, v24.s[2]
+	WORD $0x4f991af3 // fmla v19.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
+	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
+	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
+	WORD $0x4fb81a8c // fmla v12.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a90 // fmla v16.4s, v20.4s, v25.s[3]
+	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
+	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
+	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
+	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91ab1 // fmla v17.4s, v21.4s, v25.s[3]
+	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
+	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
+	WORD $0x4fb81ace // fmla v14.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ad2 // fmla v18.4s, v22.4s, v25.s[3]
+	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
+	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91af3 // fmla v19.4s, v23.4s, v25.s[3]
+
+four:
+	WORD $0x924008b3 // and x19, x5, #0x7
+	CBZ  R19, store
+	TBZ  $2, R19, one
+	WORD $0x92400673 // and x19, x19, #0x3
+	WORD $0x3cc105b8 // ldr q24, [x13], #16
+	WORD $0x3cc105d9 // ldr q25, [x14], #16
+	WORD $0x3cc105fa // ldr q26, [x15], #16
+	WORD $0x3cc1061b // ldr q27, [x16], #16
+	WORD $0x3cc1063c // ldr q28, [x17], #16
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	CBZ  R19, store
+
+one:
+	WORD $0xbc4045b8 // ldr s24, [x13], #4
+	WORD $0xbc4045d9 // ldr s25, [x14], #4
+	WORD $0xbc4045fa // ldr s26, [x15], #4
+	WORD $0xbc40461b // ldr s27, [x16], #4
+	WORD $0xbc40463c // ldr s28, [x17], #4
+	WORD $0x4cdf2994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, one
+
+store:
+	WORD $0x4c842940 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x4
+	WORD $0x4c842944 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x4
+	WORD $0x4c842948 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x4
+	WORD $0x4c84294c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], x4
+	WORD $0x4c842950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10], x4
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, block
+	WORD $0xf9403c09 // ldr x9, [x0, #120]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9404009 // ldr x9, [x0, #128]
+	WORD $0x8b090063 // add x3, x3, x9
+	WORD $0xf9404409 // ldr x9, [x0, #136]
+	WORD $0x8b0900e7 // add x7, x7, x9
+	WORD $0xf1000508 // subs x8, x8, #1
+	BGT  position
+	RET
+
+zeros:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -10596,825 +11728,322 @@ zero:
 	WORD $0x6f00e411 // movi v17.2d, #0
 	WORD $0x6f00e412 // movi v18.2d, #0
 	WORD $0x6f00e413 // movi v19.2d, #0
-
-start:
-	WORD $0xf9401408 // ldr x8, [x0, #40]
-	WORD $0xaa0103e9 // mov x9, x1
-	WORD $0x8b02012a // add x10, x9, x2
-	WORD $0x8b02014b // add x11, x10, x2
-	WORD $0x8b02016c // add x12, x11, x2
-	WORD $0x8b02018d // add x13, x12, x2
-	WORD $0x8b0201a1 // add x1, x13, x2
-	WORD $0xd343fcce // lsr x14, x6, #3
-	CBZ  R14, four
-	CBNZ R7, split
-	WORD $0x3cc1059b // ldr q27, [x12], #16
-	WORD $0x3cc105bc // ldr q28, [x13], #16
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBZ  R14, last
-
-eight:
-	WORD $0xacc17538 // ldp q24, q29, [x9], #32
-	WORD $0xacc17959 // ldp q25, q30, [x10], #32
-	WORD $0xacc17d7a // ldp q26, q31, [x11], #32
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
-	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
-	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
-	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
-	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
-	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
-	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
-	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
-	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
-	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
-	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
-	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
-	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
-	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
-	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
-	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
-	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
-	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
-	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
-	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
-	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
-	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
-	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
-	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
-	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
-	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
-	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
-	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
-	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
-	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
-	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
-	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
-	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
-	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
-	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
-	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
-	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
-	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
-	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
-	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
-	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
-	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
-	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
-	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
-	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
-	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
-	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
-	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
-	WORD $0xacc16d98 // ldp q24, q27, [x12], #32
-	WORD $0xacc171b9 // ldp q25, q28, [x13], #32
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
-	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
-	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
-	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
-	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
-	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
-	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
-	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
-	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
-	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
-	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
-	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
-	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
-	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
-	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
-	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
-	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
-	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
-	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
-	WORD $0x4fb8128c // fmla v12.4s, v20.4s, v24.s[1]
-	WORD $0x4fb91290 // fmla v16.4s, v20.4s, v25.s[1]
-	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
-	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
-	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
-	WORD $0x4fb812ad // fmla v13.4s, v21.4s, v24.s[1]
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
-	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
-	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
-	WORD $0x4fb812ce // fmla v14.4s, v22.4s, v24.s[1]
-	WORD $0x4fb912d2 // fmla v18.4s, v22.4s, v25.s[1]
-	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
-	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
-	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
-	WORD $0x4fb812ef // fmla v15.4s, v23.4s, v24.s[1]
-	WORD $0x4fb912f3 // fmla v19.4s, v23.4s, v25.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
-	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
-	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
-	WORD $0x4f981a8c // fmla v12.4s, v20.4s, v24.s[2]
-	WORD $0x4f991a90 // fmla v16.4s, v20.4s, v25.s[2]
-	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
-	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
-	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
-	WORD $0x4f981aad // fmla v13.4s, v21.4s, v24.s[2]
-	WORD $0x4f991ab1 // fmla v17.4s, v21.4s, v25.s[2]
-	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
-	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
-	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
-	WORD $0x4f981ace // fmla v14.4s, v22.4s, v24.s[2]
-	WORD $0x4f991ad2 // fmla v18.4s, v22.4s, v25.s[2]
-	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
-	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
-	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
-	WORD $0x4f981aef // fmla v15.4s, v23.4s, v24.s[2]
-	WORD $0x4f991af3 // fmla v19.4s, v23.4s, v25.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
-	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
-	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
-	WORD $0x4fb81a8c // fmla v12.4s, v20.4s, v24.s[3]
-	WORD $0x4fb91a90 // fmla v16.4s, v20.4s, v25.s[3]
-	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
-	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
-	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
-	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
-	WORD $0x4fb91ab1 // fmla v17.4s, v21.4s, v25.s[3]
-	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
-	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
-	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
-	WORD $0x4fb81ace // fmla v14.4s, v22.4s, v24.s[3]
-	WORD $0x4fb91ad2 // fmla v18.4s, v22.4s, v25.s[3]
-	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
-	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
-	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
-	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
-	WORD $0x4fb91af3 // fmla v19.4s, v23.4s, v25.s[3]
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, eight
-
-last:
-	WORD $0xacc17538 // ldp q24, q29, [x9], #32
-	WORD $0xacc17959 // ldp q25, q30, [x10], #32
-	WORD $0xacc17d7a // ldp q26, q31, [x11], #32
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
-	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
-	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
-	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
-	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
-	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
-	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
-	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
-	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
-	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
-	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
-	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
-	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
-	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
-	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
-	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
-	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
-	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
-	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
-	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
-	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
-	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
-	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
-	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
-	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
-	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
-	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
-	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
-	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
-	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
-	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
-	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
-	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
-	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
-	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
-	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
-	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
-	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
-	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
-	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
-	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
-	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
-	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
-	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
-	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
-	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
-	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
-	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
-	WORD $0x3cc10598 // ldr q24, [x12], #16
-	WORD $0x3cc105b9 // ldr q25, [x13], #16
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
-	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
-	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
-	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
-	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
-	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
-	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
-	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
-	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
-	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
-	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
-	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
-	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
-	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
-	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
-	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
-	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
-	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
-	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
-	WORD $0x4fb8128c // fmla v12.4s, v20.4s, v24.s[1]
-	WORD $0x4fb91290 // fmla v16.4s, v20.4s, v25.s[1]
-	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
-	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
-	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
-	WORD $0x4fb812ad // fmla v13.4s, v21.4s, v24.s[1]
-	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
-	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
-	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
-	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
-	WORD $0x4fb812ce // fmla v14.4s, v22.4s, v24.s[1]
-	WORD $0x4fb912d2 // fmla v18.4s, v22.4s, v25.s[1]
-	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
-	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
-	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
-	WORD $0x4fb812ef // fmla v15.4s, v23.4s, v24.s[1]
-	WORD $0x4fb912f3 // fmla v19.4s, v23.4s, v25.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
-	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
-	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
-	WORD $0x4f981a8c // fmla v12.4s, v20.4s, v24.s[2]
-	WORD $0x4f991a90 // fmla v16.4s, v20.4s, v25.s[2]
-	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
-	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
-	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
-	WORD $0x4f981aad // fmla v13.4s, v21.4s, v24.s[2]
-	WORD $0x4f991ab1 // fmla v17.4s, v21.4s, v25.s[2]
-	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
-	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
-	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
-	WORD $0x4f981ace // fmla v14.4s, v22.4s, v24.s[2]
-	WORD $0x4f991ad2 // fmla v18.4s, v22.4s, v25.s[2]
-	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
-	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
-	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
-	WORD $0x4f981aef // fmla v15.4s, v23.4s, v24.s[2]
-	WORD $0x4f991af3 // fmla v19.4s, v23.4s, v25.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
-	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
-	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
-	WORD $0x4fb81a8c // fmla v12.4s, v20.4s, v24.s[3]
-	WORD $0x4fb91a90 // fmla v16.4s, v20.4s, v25.s[3]
-	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
-	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
-	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
-	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
-	WORD $0x4fb91ab1 // fmla v17.4s, v21.4s, v25.s[3]
-	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
-	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
-	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
-	WORD $0x4fb81ace // fmla v14.4s, v22.4s, v24.s[3]
-	WORD $0x4fb91ad2 // fmla v18.4s, v22.4s, v25.s[3]
-	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
-	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
-	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
-	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
-	WORD $0x4fb91af3 // fmla v19.4s, v23.4s, v25.s[3]
-
-four:
-	WORD $0x924008ce // and x14, x6, #0x7
-	CBZ  R14, store
-	TBZ  $2, R14, one
-	WORD $0x924005ce // and x14, x14, #0x3
-	WORD $0x3cc10538 // ldr q24, [x9], #16
-	WORD $0x3cc10559 // ldr q25, [x10], #16
-	WORD $0x3cc1057a // ldr q26, [x11], #16
-	WORD $0x3cc1059b // ldr q27, [x12], #16
-	WORD $0x3cc105bc // ldr q28, [x13], #16
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
-	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
-	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
-	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
-	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
-	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
-	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
-	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
-	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
-	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
-	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
-	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
-	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
-	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
-	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
-	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
-	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
-	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
-	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
-	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
-	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
-	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
-	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
-	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
-	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
-	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
-	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
-	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
-	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
-	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
-	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
-	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
-	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
-	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
-	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
-	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
-	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
-	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
-	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
-	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
-	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
-	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
-	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
-	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
-	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
-	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
-	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
-	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
-	CBZ  R14, store
-
-one:
-	WORD $0xbc404538 // ldr s24, [x9], #4
-	WORD $0xbc404559 // ldr s25, [x10], #4
-	WORD $0xbc40457a // ldr s26, [x11], #4
-	WORD $0xbc40459b // ldr s27, [x12], #4
-	WORD $0xbc4045bc // ldr s28, [x13], #4
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
-	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
-	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
-	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
-	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
-	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
-	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, one
-
-store:
-	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
-	WORD $0x4c842864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], x4
-	WORD $0x4c842868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x4
-	WORD $0x4c84286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], x4
-	WORD $0x4c842870 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
-	RET
+	JMP  start
 
 split:
-	WORD $0x3dc00138 // ldr q24, [x9]
-	WORD $0x3dc00159 // ldr q25, [x10]
-	WORD $0x3dc0017a // ldr q26, [x11]
-	WORD $0xfd40019b // ldr d27, [x12]
-	WORD $0xf940058f // ldr x15, [x12, #8]
-	WORD $0xfd4001bc // ldr d28, [x13]
-	WORD $0xf94005b0 // ldr x16, [x13, #8]
-	WORD $0xfd400114 // ldr d20, [x8]
-	WORD $0xf9400511 // ldr x17, [x8, #8]
-	WORD $0xfd400915 // ldr d21, [x8, #16]
-	WORD $0xf9400d13 // ldr x19, [x8, #24]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x3dc001b8 // ldr q24, [x13]
+	WORD $0x3dc001d9 // ldr q25, [x14]
+	WORD $0x3dc001fa // ldr q26, [x15]
+	WORD $0xfd40021b // ldr d27, [x16]
+	WORD $0xf9400614 // ldr x20, [x16, #8]
+	WORD $0xfd40023c // ldr d28, [x17]
+	WORD $0xf9400635 // ldr x21, [x17, #8]
+	WORD $0xfd400194 // ldr d20, [x12]
+	WORD $0xf9400596 // ldr x22, [x12, #8]
+	WORD $0xfd400995 // ldr d21, [x12, #16]
+	WORD $0xf9400d97 // ldr x23, [x12, #24]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 
 spliteight:
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
-	WORD $0x4e181dfb // mov v27.d[1], x15
+	WORD $0x4e181e9b // mov v27.d[1], x20
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
-	WORD $0x4e181e1c // mov v28.d[1], x16
+	WORD $0x4e181ebc // mov v28.d[1], x21
 	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
-	WORD $0xfd401116 // ldr d22, [x8, #32]
-	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0xfd401196 // ldr d22, [x12, #32]
+	WORD $0x4e181ef5 // mov v21.d[1], x23
 	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
 	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
-	WORD $0xf9401511 // ldr x17, [x8, #40]
+	WORD $0xf9401596 // ldr x22, [x12, #40]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
-	WORD $0xf9401d13 // ldr x19, [x8, #56]
+	WORD $0xf9401d97 // ldr x23, [x12, #56]
 	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
-	WORD $0xfd401917 // ldr d23, [x8, #48]
-	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0xfd401997 // ldr d23, [x12, #48]
+	WORD $0x4e181ed6 // mov v22.d[1], x22
 	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
 	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0xf10005ce // subs x14, x14, #1
+	WORD $0xf1000673 // subs x19, x19, #1
 	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
-	WORD $0xf9402511 // ldr x17, [x8, #72]
+	WORD $0xf9402596 // ldr x22, [x12, #72]
 	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
-	WORD $0xfd402114 // ldr d20, [x8, #64]
-	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0xfd402194 // ldr d20, [x12, #64]
+	WORD $0x4e181ef7 // mov v23.d[1], x23
 	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
 	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x9a9f07f4 // cset x20, ne
+	WORD $0x9a9f07f8 // cset x24, ne
 	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xf9402d13 // ldr x19, [x8, #88]
+	WORD $0xf9402d97 // ldr x23, [x12, #88]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xfd402915 // ldr d21, [x8, #80]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0xfd402995 // ldr d21, [x12, #80]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
 	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0xf9400d2f // ldr x15, [x9, #24]
+	WORD $0xf9400db4 // ldr x20, [x13, #24]
 	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
-	WORD $0xf9403511 // ldr x17, [x8, #104]
+	WORD $0xf9403596 // ldr x22, [x12, #104]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
-	WORD $0xfd403116 // ldr d22, [x8, #96]
-	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0xfd403196 // ldr d22, [x12, #96]
+	WORD $0x4e181ef5 // mov v21.d[1], x23
 	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
 	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
-	WORD $0xfd40093d // ldr d29, [x9, #16]
+	WORD $0xfd4009bd // ldr d29, [x13, #16]
 	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
-	WORD $0xf9403d13 // ldr x19, [x8, #120]
+	WORD $0xf9403d97 // ldr x23, [x12, #120]
 	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
-	WORD $0xfd403917 // ldr d23, [x8, #112]
-	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0xfd403997 // ldr d23, [x12, #112]
+	WORD $0x4e181ed6 // mov v22.d[1], x22
 	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
 	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
 	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
 	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
-	WORD $0xf9404511 // ldr x17, [x8, #136]
+	WORD $0xf9404596 // ldr x22, [x12, #136]
 	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
-	WORD $0xfd404114 // ldr d20, [x8, #128]
-	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0xfd404194 // ldr d20, [x12, #128]
+	WORD $0x4e181ef7 // mov v23.d[1], x23
 	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
 	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
-	WORD $0xf9400d50 // ldr x16, [x10, #24]
+	WORD $0xf9400dd5 // ldr x21, [x14, #24]
 	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0xf9404d13 // ldr x19, [x8, #152]
+	WORD $0xf9404d97 // ldr x23, [x12, #152]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0xfd404915 // ldr d21, [x8, #144]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0xfd404995 // ldr d21, [x12, #144]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
 	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
-	WORD $0xfd40095e // ldr d30, [x10, #16]
-	WORD $0x4e181dfd // mov v29.d[1], x15
+	WORD $0xfd4009de // ldr d30, [x14, #16]
+	WORD $0x4e181e9d // mov v29.d[1], x20
 	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
-	WORD $0xf9405511 // ldr x17, [x8, #168]
+	WORD $0xf9405596 // ldr x22, [x12, #168]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
-	WORD $0xfd405116 // ldr d22, [x8, #160]
-	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0xfd405196 // ldr d22, [x12, #160]
+	WORD $0x4e181ef5 // mov v21.d[1], x23
 	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
 	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
-	WORD $0xf9400d6f // ldr x15, [x11, #24]
+	WORD $0xf9400df4 // ldr x20, [x15, #24]
 	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
-	WORD $0xf9405d13 // ldr x19, [x8, #184]
+	WORD $0xf9405d97 // ldr x23, [x12, #184]
 	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
-	WORD $0xfd405917 // ldr d23, [x8, #176]
-	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0xfd405997 // ldr d23, [x12, #176]
+	WORD $0x4e181ed6 // mov v22.d[1], x22
 	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
 	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
-	WORD $0xfd40097f // ldr d31, [x11, #16]
-	WORD $0x4e181e1e // mov v30.d[1], x16
+	WORD $0xfd4009ff // ldr d31, [x15, #16]
+	WORD $0x4e181ebe // mov v30.d[1], x21
 	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
 	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
-	WORD $0xf9406511 // ldr x17, [x8, #200]
+	WORD $0xf9406596 // ldr x22, [x12, #200]
 	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
-	WORD $0xfd406114 // ldr d20, [x8, #192]
-	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0xfd406194 // ldr d20, [x12, #192]
+	WORD $0x4e181ef7 // mov v23.d[1], x23
 	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
 	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
 	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0xf9406d13 // ldr x19, [x8, #216]
+	WORD $0xf9406d97 // ldr x23, [x12, #216]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0xfd406915 // ldr d21, [x8, #208]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0xfd406995 // ldr d21, [x12, #208]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
 	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
-	WORD $0x4e181dff // mov v31.d[1], x15
+	WORD $0x4e181e9f // mov v31.d[1], x20
 	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
-	WORD $0xf9407511 // ldr x17, [x8, #232]
+	WORD $0xf9407596 // ldr x22, [x12, #232]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
-	WORD $0xfd407116 // ldr d22, [x8, #224]
-	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0xfd407196 // ldr d22, [x12, #224]
+	WORD $0x4e181ef5 // mov v21.d[1], x23
 	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
 	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
-	WORD $0xf9400d8f // ldr x15, [x12, #24]
+	WORD $0xf9400e14 // ldr x20, [x16, #24]
 	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
-	WORD $0xf9407d13 // ldr x19, [x8, #248]
+	WORD $0xf9407d97 // ldr x23, [x12, #248]
 	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
-	WORD $0xfd407917 // ldr d23, [x8, #240]
-	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0xfd407997 // ldr d23, [x12, #240]
+	WORD $0x4e181ed6 // mov v22.d[1], x22
 	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
 	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
-	WORD $0xf9400db0 // ldr x16, [x13, #24]
+	WORD $0xf9400e35 // ldr x21, [x17, #24]
 	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
 	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
-	WORD $0xf9408511 // ldr x17, [x8, #264]
+	WORD $0xf9408596 // ldr x22, [x12, #264]
 	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
-	WORD $0xfd408114 // ldr d20, [x8, #256]
-	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0xfd408194 // ldr d20, [x12, #256]
+	WORD $0x4e181ef7 // mov v23.d[1], x23
 	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
 	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
 	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
 	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	WORD $0xfd40099b // ldr d27, [x12, #16]
+	WORD $0xfd400a1b // ldr d27, [x16, #16]
 	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
-	WORD $0xfd4009bc // ldr d28, [x13, #16]
+	WORD $0xfd400a3c // ldr d28, [x17, #16]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0xfd408915 // ldr d21, [x8, #272]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0xfd408995 // ldr d21, [x12, #272]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
 	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	WORD $0xf9408d13 // ldr x19, [x8, #280]
+	WORD $0xf9408d97 // ldr x23, [x12, #280]
 	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
-	WORD $0x4e181dfb // mov v27.d[1], x15
+	WORD $0x4e181e9b // mov v27.d[1], x20
 	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
-	WORD $0x4e181e1c // mov v28.d[1], x16
+	WORD $0x4e181ebc // mov v28.d[1], x21
 	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
-	WORD $0xfd409116 // ldr d22, [x8, #288]
-	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0xfd409196 // ldr d22, [x12, #288]
+	WORD $0x4e181ef5 // mov v21.d[1], x23
 	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
 	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
-	WORD $0xf9409511 // ldr x17, [x8, #296]
+	WORD $0xf9409596 // ldr x22, [x12, #296]
 	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
-	WORD $0xf9409d13 // ldr x19, [x8, #312]
+	WORD $0xf9409d97 // ldr x23, [x12, #312]
 	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
-	WORD $0xfd409917 // ldr d23, [x8, #304]
-	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0xfd409997 // ldr d23, [x12, #304]
+	WORD $0x4e181ed6 // mov v22.d[1], x22
 	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
 	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x8b141529 // add x9, x9, x20, lsl #5
+	WORD $0x8b1815ad // add x13, x13, x24, lsl #5
 	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
 	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
-	WORD $0xf940a511 // ldr x17, [x8, #328]
+	WORD $0xf940a596 // ldr x22, [x12, #328]
 	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
-	WORD $0xfd40a114 // ldr d20, [x8, #320]
-	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0xfd40a194 // ldr d20, [x12, #320]
+	WORD $0x4e181ef7 // mov v23.d[1], x23
 	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
 	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0xf940052f // ldr x15, [x9, #8]
+	WORD $0xf94005b4 // ldr x20, [x13, #8]
 	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
 	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
-	WORD $0xf940ad13 // ldr x19, [x8, #344]
+	WORD $0xf940ad97 // ldr x23, [x12, #344]
 	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
-	WORD $0xfd40a915 // ldr d21, [x8, #336]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0xfd40a995 // ldr d21, [x12, #336]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
 	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0xfd400138 // ldr d24, [x9]
+	WORD $0xfd4001b8 // ldr d24, [x13]
 	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
 	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
-	WORD $0xf940b511 // ldr x17, [x8, #360]
+	WORD $0xf940b596 // ldr x22, [x12, #360]
 	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
-	WORD $0xfd40b116 // ldr d22, [x8, #352]
-	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0xfd40b196 // ldr d22, [x12, #352]
+	WORD $0x4e181ef5 // mov v21.d[1], x23
 	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
 	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
-	WORD $0x8b14154a // add x10, x10, x20, lsl #5
+	WORD $0x8b1815ce // add x14, x14, x24, lsl #5
 	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
 	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
-	WORD $0xf940bd13 // ldr x19, [x8, #376]
+	WORD $0xf940bd97 // ldr x23, [x12, #376]
 	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
-	WORD $0xfd40b917 // ldr d23, [x8, #368]
-	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0xfd40b997 // ldr d23, [x12, #368]
+	WORD $0x4e181ed6 // mov v22.d[1], x22
 	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
 	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
-	WORD $0xf9400550 // ldr x16, [x10, #8]
+	WORD $0xf94005d5 // ldr x21, [x14, #8]
 	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
 	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
-	WORD $0xf940c511 // ldr x17, [x8, #392]
+	WORD $0xf940c596 // ldr x22, [x12, #392]
 	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
-	WORD $0xfd40c114 // ldr d20, [x8, #384]
-	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0xfd40c194 // ldr d20, [x12, #384]
+	WORD $0x4e181ef7 // mov v23.d[1], x23
 	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
 	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
-	WORD $0xfd400159 // ldr d25, [x10]
-	WORD $0x4e181df8 // mov v24.d[1], x15
+	WORD $0xfd4001d9 // ldr d25, [x14]
+	WORD $0x4e181e98 // mov v24.d[1], x20
 	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
 	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
-	WORD $0xf940cd13 // ldr x19, [x8, #408]
+	WORD $0xf940cd97 // ldr x23, [x12, #408]
 	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
-	WORD $0xfd40c915 // ldr d21, [x8, #400]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0xfd40c995 // ldr d21, [x12, #400]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
 	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
-	WORD $0x8b14156b // add x11, x11, x20, lsl #5
+	WORD $0x8b1815ef // add x15, x15, x24, lsl #5
 	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
 	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
-	WORD $0xf940d511 // ldr x17, [x8, #424]
+	WORD $0xf940d596 // ldr x22, [x12, #424]
 	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
-	WORD $0xfd40d116 // ldr d22, [x8, #416]
-	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0xfd40d196 // ldr d22, [x12, #416]
+	WORD $0x4e181ef5 // mov v21.d[1], x23
 	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
 	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
-	WORD $0xf940056f // ldr x15, [x11, #8]
+	WORD $0xf94005f4 // ldr x20, [x15, #8]
 	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
 	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
-	WORD $0xf940dd13 // ldr x19, [x8, #440]
+	WORD $0xf940dd97 // ldr x23, [x12, #440]
 	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
-	WORD $0xfd40d917 // ldr d23, [x8, #432]
-	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0xfd40d997 // ldr d23, [x12, #432]
+	WORD $0x4e181ed6 // mov v22.d[1], x22
 	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
 	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
-	WORD $0xfd40017a // ldr d26, [x11]
-	WORD $0x4e181e19 // mov v25.d[1], x16
+	WORD $0xfd4001fa // ldr d26, [x15]
+	WORD $0x4e181eb9 // mov v25.d[1], x21
 	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
 	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
-	WORD $0xf940e511 // ldr x17, [x8, #456]
+	WORD $0xf940e596 // ldr x22, [x12, #456]
 	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
-	WORD $0xfd40e114 // ldr d20, [x8, #448]
-	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0xfd40e194 // ldr d20, [x12, #448]
+	WORD $0x4e181ef7 // mov v23.d[1], x23
 	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
 	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
-	WORD $0x4e181dfa // mov v26.d[1], x15
+	WORD $0x4e181e9a // mov v26.d[1], x20
 	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
 	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
-	WORD $0xf940ed13 // ldr x19, [x8, #472]
+	WORD $0xf940ed97 // ldr x23, [x12, #472]
 	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
-	WORD $0xfd40e915 // ldr d21, [x8, #464]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0xfd40e995 // ldr d21, [x12, #464]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
 	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
-	WORD $0x8b14158c // add x12, x12, x20, lsl #5
+	WORD $0x8b181610 // add x16, x16, x24, lsl #5
 	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
 	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
-	WORD $0xf940f511 // ldr x17, [x8, #488]
+	WORD $0xf940f596 // ldr x22, [x12, #488]
 	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
-	WORD $0xfd40f116 // ldr d22, [x8, #480]
-	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0xfd40f196 // ldr d22, [x12, #480]
+	WORD $0x4e181ef5 // mov v21.d[1], x23
 	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
 	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
-	WORD $0xf940058f // ldr x15, [x12, #8]
+	WORD $0xf9400614 // ldr x20, [x16, #8]
 	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
 	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
-	WORD $0xf940fd13 // ldr x19, [x8, #504]
+	WORD $0xf940fd97 // ldr x23, [x12, #504]
 	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
-	WORD $0xfd40f917 // ldr d23, [x8, #496]
-	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0xfd40f997 // ldr d23, [x12, #496]
+	WORD $0x4e181ed6 // mov v22.d[1], x22
 	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
 	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
-	WORD $0x8b1415ad // add x13, x13, x20, lsl #5
+	WORD $0x8b181631 // add x17, x17, x24, lsl #5
 	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
-	WORD $0x8b142508 // add x8, x8, x20, lsl #9
+	WORD $0x8b18258c // add x12, x12, x24, lsl #9
 	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
-	WORD $0xf9400511 // ldr x17, [x8, #8]
+	WORD $0xf9400596 // ldr x22, [x12, #8]
 	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
-	WORD $0xfd400114 // ldr d20, [x8]
-	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0xfd400194 // ldr d20, [x12]
+	WORD $0x4e181ef7 // mov v23.d[1], x23
 	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
 	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
-	WORD $0xf94005b0 // ldr x16, [x13, #8]
+	WORD $0xf9400635 // ldr x21, [x17, #8]
 	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
 	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	WORD $0xfd40019b // ldr d27, [x12]
+	WORD $0xfd40021b // ldr d27, [x16]
 	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
-	WORD $0xfd4001bc // ldr d28, [x13]
+	WORD $0xfd40023c // ldr d28, [x17]
 	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
-	WORD $0xfd400915 // ldr d21, [x8, #16]
-	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0xfd400995 // ldr d21, [x12, #16]
+	WORD $0x4e181ed4 // mov v20.d[1], x22
 	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
 	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
-	WORD $0xf9400d13 // ldr x19, [x8, #24]
+	WORD $0xf9400d97 // ldr x23, [x12, #24]
 	BNE  spliteight
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0x9100814a // add x10, x10, #32
-	WORD $0x9100816b // add x11, x11, #32
-	WORD $0x9100818c // add x12, x12, #32
 	WORD $0x910081ad // add x13, x13, #32
-	WORD $0x91080108 // add x8, x8, #512
+	WORD $0x910081ce // add x14, x14, #32
+	WORD $0x910081ef // add x15, x15, #32
+	WORD $0x91008210 // add x16, x16, #32
+	WORD $0x91008231 // add x17, x17, #32
+	WORD $0x9108018c // add x12, x12, #512
 	JMP  four

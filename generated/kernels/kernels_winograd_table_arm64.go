@@ -9,9 +9,10 @@ func init() {
 }
 
 var winogradNEON = winogradKernels{
-	name: "neon",
-	mr:   5,
-	np:   1,
+	name:      "neon",
+	mr:        5,
+	np:        1,
+	positions: true,
 	input: [maxWinograd + 1]func(*winogradArgs){
 		2: winogradInput2NEON,
 		4: winogradInput4NEON,

@@ -181,36 +181,43 @@ func TestWinogradProducts(t *testing.T) {
 					if i >= 10 {
 						inOrder = 1
 					}
-					blocks := 1 + i%3
+					blocks, positions := 1+i%3, 1
+					if k.positions {
+						positions = 1 + i%4
+					}
 					rows := blocks * mr
-					from, fromStep, x := spread(t, r, rows, n)
-					to, toStep, out := spread(t, r, rows, np*panelWidth)
-					w, wStep, y := spread(t, r, np, n*panelWidth)
+					from, fromStep, x := spread(t, r, positions*rows, n)
+					to, toStep, out := spread(t, r, positions*rows, np*panelWidth)
+					w, wStep, y := spread(t, r, positions*np, n*panelWidth)
 					values(r, x, i%4)
 					values(r, y, i%4)
-					a := winogradArgs{from: from, fromStep: fromStep, to: to, toStep: toStep, w: w, wStep: wStep, n: n, blocks: blocks, add: i % 2, inOrder: inOrder}
+					a := winogradArgs{from: from, fromStep: fromStep, to: to, toStep: toStep, w: w, wStep: wStep, factors: unsafe.Pointer(&winogradFactors),
+						n: n, blocks: blocks, add: i % 2, inOrder: inOrder,
+						positions: positions % 3, fromPosition: rows * fromStep, toPosition: rows * toStep, wPosition: np * wStep}
+					positions = max(1, positions%3)
 					start := func(row, c int) float32 { return 0 }
 					if a.add != 0 {
-						begin := make([]float32, rows*np*panelWidth)
+						begin := make([]float32, positions*rows*np*panelWidth)
 						values(r, begin, i%4)
 						start = func(row, c int) float32 { return begin[row*np*panelWidth+c] }
-						for row := range rows {
+						for row := range positions * rows {
 							copy(out[row*toStep/4:], begin[row*np*panelWidth:][:np*panelWidth])
 						}
 					}
 					f(&a)
-					what := fmt.Sprintf("%d rows of %d, %d panels, %d cells, add %d, in order %d", rows, mr, np, n, a.add, inOrder)
+					what := fmt.Sprintf("%d positions, %d rows of %d, %d panels, %d cells, add %d, in order %d", positions, rows, mr, np, n, a.add, inOrder)
 					checkRed(t, what, out)
 					want := make([]float32, len(out))
-					for row := range rows {
+					for row := range positions * rows {
 						for c := range np * panelWidth {
 							acc := start(row, c)
 							for i := range n {
-								acc = fma32(x[row*fromStep/4+i], y[c/panelWidth*wStep/4+i*panelWidth+c%panelWidth], acc)
+								acc = fma32(x[row*fromStep/4+i], y[(row/rows*np+c/panelWidth)*wStep/4+i*panelWidth+c%panelWidth], acc)
 							}
 							want[row*toStep/4+c] = acc
 						}
 					}
+					rows *= positions
 					compareSpread(t, what, out, want, rows, toStep/4, np*panelWidth, 0)
 				}
 			}

@@ -61,6 +61,7 @@ func convLoopNEON(c *arm64.Context, t Tile, narrow func(pixels, quads int) bool)
 			forms = append(forms, q)
 		}
 	}
+	v.findRuns()
 	// partial is not 0 where the panel is the last one and has fewer channels than the form
 	// at hand.
 	partial := c.GP()
@@ -84,6 +85,16 @@ func convLoopNEON(c *arm64.Context, t Tile, narrow func(pixels, quads int) bool)
 		c.LDRX(convBase, v.args, v.base)
 		c.LDRX(convTiles, v.args, tiles)
 		c.MOV(out, at)
+		twin := q < 3 && v.ofFive()
+		switch {
+		case q == 4:
+			c.CMPI(2, v.inOrder)
+			c.BNE("quads4tile")
+			c.CBZ(partial, "run")
+		case twin:
+			c.TBZ(1, v.inOrder, v.prefix+"tile")
+			c.CBZ(partial, v.prefix+"twin")
+		}
 		c.Label(v.prefix + "tile")
 		c.MOV(w, v.w[0])
 		v.compute()
@@ -95,12 +106,20 @@ func convLoopNEON(c *arm64.Context, t Tile, narrow func(pixels, quads int) bool)
 		c.SUBSI(1, tiles, tiles)
 		c.BGT(v.prefix + "tile")
 		if q == 4 {
+			c.Label("next")
 			c.ADD(field(c, v.args, convWStep), w, w)
 			c.ADDI(4*PanelWidth, out, out)
 			c.SUBI(1, panels, panels)
 			c.CBNZ(panels, "panel")
 		}
 		c.RET()
+		if q == 4 {
+			v.run(w, at, outStep, tiles)
+			v.prefix = "quads4"
+		}
+		if twin {
+			v.twins(w, at, outStep, tiles)
+		}
 		c.Label(v.prefix + "partial")
 		v.storePartial(at, outStep, field(c, v.args, convLast))
 		c.B(v.prefix + "stored")
@@ -160,8 +179,8 @@ func (v *tileNEON) sums() []arm64.Vec {
 	return all
 }
 
-// compute makes the sums of the panels at v.w.
-func (v *tileNEON) compute() {
+// biases begins the sums with the biases, and moves on to the weights.
+func (v *tileNEON) biases() {
 	for p, w := range v.w {
 		for m := range v.acc {
 			if m+1 == v.pixels && v.quads == 4 {
@@ -175,9 +194,104 @@ func (v *tileNEON) compute() {
 			v.ADDI(4*PanelWidth, w, w)
 		}
 	}
-	ind, taps := field(v.Context, v.args, convInd), field(v.Context, v.args, convTaps)
-	n := v.GP()
-	v.Label(v.prefix + "tap")
+}
+
+// findRuns sets bit 1 of inOrder where sums are over one tap of a multiple of eight
+// channels: twins serves, and run on a core that does not issue in order.
+func (v *tileNEON) findRuns() {
+	v.CMPI(1, field(v.Context, v.args, convTaps))
+	v.BNE("found")
+	v.TSTI(7, v.k)
+	v.BNE("found")
+	v.ADDI(2, v.inOrder, v.inOrder)
+	v.Label("found")
+}
+
+// run computes all tiles of a whole panel: one tap a tile, so that the pointers to cells
+// need no table but for the first tile, and only whole eights of channels.
+func (v *tileNEON) run(w, at, outStep, tiles arm64.GP) {
+	v.Label("run")
+	v.prefix = "run"
+	a := v.cellPointers(field(v.Context, v.args, convInd))
+	// What lies between the end of a tile's cells and the next tile's.
+	skip, rounds, n := field(v.Context, v.args, convTileIn), v.GP(), v.GP()
+	v.SUBLSL(v.k, 2, skip, skip)
+	v.LSRI(3, v.k, rounds)
+	if v.ofFive() {
+		v.SUBI(1, rounds, rounds)
+	}
+	act := field(v.Context, v.args, convAct)
+	v.Label("runtile")
+	v.MOV(w, v.w[0])
+	v.biases()
+	v.MOV(rounds, n)
+	v.eights(a, n)
+	v.CBZ(act, "runstore")
+	v.relu()
+	v.Label("runstore")
+	v.storePixels(at, outStep)
+	for _, a := range a {
+		v.ADD(skip, a, a)
+	}
+	v.SUBSI(1, tiles, tiles)
+	v.BGT("runtile")
+	v.B("next")
+}
+
+// twins computes tiles of a narrow panel by twos, for as many independent sums as the
+// latency of multiply-adds asks for. A last single one is left at v.base.
+func (v *tileNEON) twins(w, at, outStep, tiles arm64.GP) {
+	t := *v
+	t.pixels, t.prefix = 2*v.pixels, v.prefix+"twin"
+	t.acc, t.x = nil, nil
+	next := 0
+	take := func(n int) (l []arm64.Vec) {
+		for range n {
+			l = append(l, arm64.V(next))
+			next++
+		}
+		return l
+	}
+	for range t.pixels {
+		t.acc = append(t.acc, take(v.quads))
+	}
+	for range t.pixels {
+		t.x = append(t.x, take(3-v.quads))
+	}
+	copy(t.b[:], take(v.quads))
+	t.Label(t.prefix)
+	t.CMPI(2, tiles)
+	t.BLT(v.prefix + "tile")
+	a := v.cellPointers(field(v.Context, v.args, convInd))
+	step := field(v.Context, v.args, convTileIn)
+	for m := range v.pixels {
+		a = append(a, t.GP())
+		t.ADD(step, a[m], a[v.pixels+m])
+	}
+	t.LSLI(1, step, step)
+	skip, rounds, n := t.GP(), t.GP(), t.GP()
+	t.SUBLSL(t.k, 2, step, skip)
+	t.LSRI(3, t.k, rounds)
+	t.Label(t.prefix + "tile")
+	t.MOV(w, t.w[0])
+	t.biases()
+	t.MOV(rounds, n)
+	t.eights(a, n)
+	t.epilogue()
+	t.storePixels(at, outStep)
+	for _, a := range a {
+		t.ADD(skip, a, a)
+	}
+	t.ADD(step, t.base, t.base)
+	t.SUBI(2, tiles, tiles)
+	t.CMPI(2, tiles)
+	t.BGE(t.prefix + "tile")
+	t.CBNZ(tiles, v.prefix+"tile")
+	t.RET()
+}
+
+// cellPointers takes the addresses of a tap's cells, one for each pixel, from the table.
+func (v *tileNEON) cellPointers(ind arm64.GP) []arm64.GP {
 	a := make([]arm64.GP, v.pixels)
 	for m := range a {
 		a[m] = v.GP()
@@ -192,6 +306,16 @@ func (v *tileNEON) compute() {
 	for m := range a {
 		v.ADD(v.base, a[m], a[m])
 	}
+	return a
+}
+
+// compute makes the sums of the panels at v.w.
+func (v *tileNEON) compute() {
+	v.biases()
+	ind, taps := field(v.Context, v.args, convInd), field(v.Context, v.args, convTaps)
+	n := v.GP()
+	v.Label(v.prefix + "tap")
+	a := v.cellPointers(ind)
 	v.terms(a, n, v.prefix+"next")
 	v.Label(v.prefix + "next")
 	v.SUBI(1, taps, taps)
@@ -201,12 +325,27 @@ func (v *tileNEON) compute() {
 // epilogue applies the activation.
 func (v *tileNEON) epilogue() {
 	v.CBZ(field(v.Context, v.args, convAct), v.prefix+"store")
-	below := v.x[0][0]
-	for _, r := range v.sums() {
-		v.FCMLT0(r, below)
-		v.BIC_16B(below, r, r)
-	}
+	v.relu()
 	v.Label(v.prefix + "store")
+}
+
+// relu makes x < 0 ? 0 : x of all sums, four at a time: registers of weights, or of the
+// image, are free.
+func (v *tileNEON) relu() {
+	free := v.b
+	for m := 0; m < len(free) && v.pixels >= len(free); m++ {
+		free[m] = v.x[m][0]
+	}
+	sums := v.sums()
+	for i := 0; i < len(sums); i += len(free) {
+		four := sums[i:min(i+len(free), len(sums))]
+		for j, r := range four {
+			v.FCMLT0(r, free[j])
+		}
+		for j, r := range four {
+			v.BIC_16B(free[j], r, r)
+		}
+	}
 }
 
 // storePixels stores one whole panel of all pixels.

@@ -60,8 +60,8 @@ func depthwiseRunNEON(c *arm64.Context, r Run) {
 	args := c.Load("a")
 	k := &runNEON{Context: c, Run: r, args: args,
 		base: field(c, args, runBase), rows: field(c, args, runRows), out: field(c, args, runOut), outStep: field(c, args, runOutStep),
-		w: field(c, args, runW), act: field(c, args, runAct), done: c.GP()}
-	count, step := field(c, args, runChannels), field(c, args, runWStep)
+		act: field(c, args, runAct), done: c.GP()}
+	count := field(c, args, runChannels)
 	c.MOVZ(0, 0, k.done)
 	blocks := []int{16, 8, 4, 1}
 	if r.Width == 5 {
@@ -81,7 +81,7 @@ func depthwiseRunNEON(c *arm64.Context, r Run) {
 		k.bias, k.first = c.GP(), c.GP()
 		c.LSRI(4, k.done, panel)
 		c.ANDI(PanelWidth-1, k.done, lane)
-		c.MADD(step, k.w, panel, panel)
+		c.MADD(field(c, args, runWStep), field(c, args, runW), panel, panel)
 		c.ADDI(4*PanelWidth, panel, k.first)
 		c.LSLI(2, lane, lane)
 		c.ADD(lane, panel, k.bias)
@@ -89,7 +89,7 @@ func depthwiseRunNEON(c *arm64.Context, r Run) {
 			c.LSRI(1, lane, lane)
 		}
 		c.ADD(lane, k.first, k.first)
-		k.block(n, label)
+		k.block(n, label, i == 0)
 		c.ADDI(n, k.done, k.done)
 		c.ADDI(4*n, k.base, k.base)
 		c.ADDI(4*n, k.out, k.out)
@@ -103,32 +103,150 @@ func depthwiseRunNEON(c *arm64.Context, r Run) {
 type runNEON struct {
 	*arm64.Context
 	Run
-	args, base, rows, out, outStep, w, act arm64.GP
-	done                                   arm64.GP // channels so far
-	bias, first                            arm64.GP // the block's bias and first weight
+	args, base, rows, out, outStep, act arm64.GP
+	done                                arm64.GP // channels so far
+	bias, first                         arm64.GP // the block's bias and first weight
+
+	n       int // channels of a block, which fill as many registers as:
+	acc     [runPixels][]arm64.Vec
+	weights [][]arm64.Vec
+	cells   [2][]arm64.Vec
 }
 
-// block computes n channels of all pixels.
-func (k *runNEON) block(n int, label string) {
+// registers shares them out for blocks of n channels.
+func (k *runNEON) registers(n int) {
 	quads := max(1, n/4)
-	var acc [runPixels][]arm64.Vec
-	for m := range acc {
+	list := func(at func(q int) int) (l []arm64.Vec) {
 		for q := range quads {
-			acc[m] = append(acc[m], arm64.V(quads*m+q))
+			l = append(l, arm64.V(at(q)))
+		}
+		return l
+	}
+	k.n, k.weights = n, nil
+	for m := range k.acc {
+		k.acc[m] = list(func(q int) int { return quads*m + q })
+	}
+	for i := range k.Width {
+		k.weights = append(k.weights, list(func(q int) int { return 16 + quads*i + q }))
+	}
+	for i := range k.cells {
+		k.cells[i] = list(func(q int) int { return 28 + (quads*i+q)%4 })
+	}
+}
+
+// columns are those of the image that a tile's windows take.
+func (k *runNEON) columns() int { return (runPixels-1)*k.Stride + k.Width }
+
+// rowWeights loads the weights of a row of windows and moves on to the next.
+func (k *runNEON) rowWeights(w arm64.GP) {
+	if k.Half || k.n == 1 {
+		for i, d := range k.weights {
+			k.loadWeights(k.n, w, weightRow(k.Half)*i, d)
+		}
+		k.ADDI(weightRow(k.Half)*k.Width, w, w)
+		return
+	}
+	for _, d := range k.weights {
+		switch k.n {
+		case 16:
+			k.LD1x4_4SPost(w, d[0], d[1], d[2], d[3])
+		case 8:
+			k.LDPQPost(4*PanelWidth, w, d[0], d[1])
+		default:
+			k.LDRQPost(4*PanelWidth, w, d[0])
 		}
 	}
-	weights := make([][]arm64.Vec, k.Width)
-	for i := range weights {
-		for q := range quads {
-			weights[i] = append(weights[i], arm64.V(16+quads*i+q))
+}
+
+// rowTerms adds the terms of a row of windows; load loads its cells, column by column.
+func (k *runNEON) rowTerms(load func(column int, cell []arm64.Vec)) {
+	for c := range k.columns() {
+		cell := k.cells[c%2]
+		load(c, cell)
+		for i, w := range k.weights {
+			m := (c - i) / k.Stride
+			if c < i || (c-i)%k.Stride != 0 || m >= runPixels {
+				continue
+			}
+			for q := range cell {
+				k.FMLA(cell[q], w[q], k.acc[m][q])
+			}
 		}
 	}
-	cells := [][]arm64.Vec{nil, nil}
-	for i := range cells {
-		for q := range quads {
-			cells[i] = append(cells[i], arm64.V(28+(quads*i+q)%4))
-		}
+}
+
+// sums are the registers of a tile's.
+func (k *runNEON) sums() (all []arm64.Vec) {
+	for _, a := range k.acc {
+		all = append(all, a...)
 	}
+	return all
+}
+
+// inner computes tiles of square windows that lie inside the image, from pixel x on: as
+// many as there are before the side. column is the first one's first, over minus the
+// columns behind its last, and left the pixels behind it. It moves x and left to the last.
+func (k *runNEON) inner(label string, x, left, column, over arm64.GP) {
+	k.Label(label + "inner")
+	tiles, more := k.GP(), k.GP()
+	k.NEG(over, tiles)
+	k.LSRI(1+k.Stride, tiles, tiles)
+	k.LSRI(2, left, more)
+	k.CMP(more, tiles)
+	k.CSEL(arm64.LT, tiles, more, tiles)
+	to := k.GP()
+	k.MADD(k.outStep, k.out, x, to)
+	k.ADDLSL(tiles, 2, x, x)
+	k.SUBLSL(tiles, 2, left, left)
+	k.ADDI(1, tiles, tiles)
+	var at, step []arm64.GP
+	for y := range k.Width {
+		p, s := k.GP(), k.GP()
+		k.LDPX(16*y, k.rows, p, s)
+		k.ADD(k.base, p, p)
+		k.MADD(s, p, column, p)
+		at, step = append(at, p), append(step, s)
+	}
+	w := k.GP()
+	k.Label(label + "innertile")
+	k.MOV(k.first, w)
+	for m := range k.acc {
+		k.load(k.n, k.bias, k.acc[m])
+	}
+	last := k.columns() - 1
+	for y, at := range at {
+		k.rowWeights(w)
+		k.rowTerms(func(c int, cell []arm64.Vec) {
+			if c < last {
+				k.loadStep(k.n, step[y], at, cell)
+				return
+			}
+			// The next tile begins some columns before.
+			k.load(k.n, at, cell)
+			switch k.Width - 1 - k.Stride {
+			case 3:
+				k.SUBLSL(step[y], 1, at, at)
+				k.SUB(step[y], at, at)
+			case 2:
+				k.SUBLSL(step[y], 1, at, at)
+			case 1:
+				k.SUB(step[y], at, at)
+			}
+		})
+	}
+	reluNEON(k.Context, k.act, k.sums(), label+"innerstore")
+	for m := range k.acc {
+		k.storeStep(k.n, k.acc[m], k.outStep, to)
+	}
+	k.SUBSI(1, tiles, tiles)
+	k.BGT(label + "innertile")
+	k.B(label + "next")
+}
+
+// block computes n channels of all pixels. inner says that there is a loop of its own for
+// tiles that do not reach a side.
+func (k *runNEON) block(n int, label string, inner bool) {
+	k.registers(n)
 	at, left := k.GP(), field(k.Context, k.args, runPixelsLeft)
 	x := k.GP() // the tile's first pixel
 	k.MOVZ(0, 0, x)
@@ -139,12 +257,9 @@ func (k *runNEON) block(n int, label string) {
 	k.BGE(label + "whole")
 	k.ADD(left, x, x)
 	k.Label(label + "whole")
-	for m := range acc {
-		k.load(n, k.bias, acc[m])
-	}
 	// The columns of the image that the tile's windows take; where some of them lie
 	// outside, the other loop serves.
-	columns := (runPixels-1)*k.Stride + k.Width
+	columns := k.columns()
 	column, over := k.GP(), k.GP()
 	k.ADD(field(k.Context, k.args, runLeft), x, column)
 	if k.Stride == 2 {
@@ -153,6 +268,18 @@ func (k *runNEON) block(n int, label string) {
 	k.ADDI(columns, column, over)
 	k.SUB(field(k.Context, k.args, runWidth), over, over)
 	row, rows, w := k.GP(), field(k.Context, k.args, runHeight), k.GP()
+	if inner {
+		k.CMPI(k.Width, rows)
+		k.BNE(label + "begin")
+		k.ORR(left, column, row)
+		k.TBNZ(63, row, label+"begin")
+		k.CMPI(0, over)
+		k.BLE(label + "inner")
+		k.Label(label + "begin")
+	}
+	for m := range k.acc {
+		k.load(n, k.bias, k.acc[m])
+	}
 	k.MOV(k.rows, row)
 	k.MOV(k.first, w)
 	k.TBNZ(63, column, label+"side")
@@ -164,36 +291,8 @@ func (k *runNEON) block(n int, label string) {
 		k.LDPXPost(16, row, at, step)
 		k.ADD(k.base, at, at)
 		k.MADD(step, at, column, at)
-		if k.Half || n == 1 {
-			for i := range weights {
-				k.loadWeights(n, w, weightRow(k.Half)*i, weights[i])
-			}
-			k.ADDI(weightRow(k.Half)*k.Width, w, w)
-		} else {
-			for _, d := range weights {
-				switch n {
-				case 16:
-					k.LD1x4_4SPost(w, d[0], d[1], d[2], d[3])
-				case 8:
-					k.LDPQPost(4*PanelWidth, w, d[0], d[1])
-				default:
-					k.LDRQPost(4*PanelWidth, w, d[0])
-				}
-			}
-		}
-		for c := range columns {
-			cell := cells[c%2]
-			load(c, step, cell)
-			for i := range weights {
-				m := (c - i) / k.Stride
-				if c < i || (c-i)%k.Stride != 0 || m >= runPixels {
-					continue
-				}
-				for q := range quads {
-					k.FMLA(cell[q], weights[i][q], acc[m][q])
-				}
-			}
-		}
+		k.rowWeights(w)
+		k.rowTerms(func(c int, cell []arm64.Vec) { load(c, step, cell) })
 		k.SUBI(1, rows, rows)
 		k.CBNZ(rows, label+"row")
 	}
@@ -226,18 +325,20 @@ func (k *runNEON) block(n int, label string) {
 		k.Label(at2 + "zero")
 	})
 	k.Label(label + "finish")
-	var all []arm64.Vec
-	for m := range acc {
-		all = append(all, acc[m]...)
-	}
-	reluNEON(k.Context, k.act, all, label+"store")
+	reluNEON(k.Context, k.act, k.sums(), label+"store")
 	k.MADD(k.outStep, k.out, x, at)
-	for m := range acc {
-		k.storeStep(n, acc[m], k.outStep, at)
+	for m := range k.acc {
+		k.storeStep(n, k.acc[m], k.outStep, at)
 	}
+	k.Label(label + "next")
 	k.ADDI(runPixels, x, x)
 	k.CMPI(0, left)
 	k.BGT(label + "tile")
+	if inner {
+		k.B(label + "end")
+		k.inner(label, x, left, column, over)
+		k.Label(label + "end")
+	}
 }
 
 // load loads n channels.

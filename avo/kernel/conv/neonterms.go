@@ -125,14 +125,13 @@ func (v *tileNEON) terms(a []arm64.GP, n arm64.GP, next string) {
 	v.LSRI(3, v.k, n)
 	v.CBZ(n, v.prefix+"four")
 	if v.quads == 4 && v.pixels >= loopPixels {
-		v.CBNZ(v.inOrder, v.prefix+"split")
+		v.TBNZ(0, v.inOrder, v.prefix+"split")
 		v.split = func() { v.splitLoop(a, n) }
 	}
-	if v.pixels == 5 && len(v.x[2]) == 2 && len(v.x[3]) == 1 {
-		v.eightsOfFive(a, n)
-	} else {
-		v.eights(a, n)
+	if v.ofFive() {
+		v.SUBI(1, n, n)
 	}
+	v.eights(a, n)
 	v.Label(v.prefix + "four")
 	v.ANDI(7, v.k, n)
 	v.CBZ(n, next)
@@ -156,33 +155,60 @@ func (v *tileNEON) terms(a []arm64.GP, n arm64.GP, next string) {
 	v.CBNZ(n, v.prefix+"one")
 }
 
-// eights is the loop over eight terms.
-func (v *tileNEON) eights(a []arm64.GP, n arm64.GP) {
-	v.Label(v.prefix + "eight")
-	for m, x := range v.x {
-		if len(x) == 2 {
-			v.LDPQPost(32, a[m], x[0], x[1])
-		} else {
-			v.LDRQPost(16, a[m], x[0])
-		}
+// ofFive says that eights is eightsOfFive.
+func (v *tileNEON) ofFive() bool {
+	return v.pixels == 5 && len(v.x[2]) == 2 && len(v.x[3]) == 1
+}
+
+// loop is a loop, n times over body, of which there are two a round where panels are whole.
+func (v *tileNEON) loop(n arm64.GP, body func()) {
+	if v.quads < 4 {
+		v.Label(v.prefix + "eight")
+		body()
+		v.SUBI(1, n, n)
+		v.CBNZ(n, v.prefix+"eight")
+		return
 	}
-	for s := range 8 {
+	v.TBNZ(0, n, v.prefix+"odd")
+	v.Label(v.prefix + "eight")
+	body()
+	v.Label(v.prefix + "odd")
+	body()
+	v.SUBSI(2, n, n)
+	v.BGT(v.prefix + "eight")
+}
+
+// eights adds eight terms n times over, or once more where ofFive says so. n is spoiled.
+func (v *tileNEON) eights(a []arm64.GP, n arm64.GP) {
+	if v.ofFive() {
+		v.eightsOfFive(a, n)
+		return
+	}
+	v.loop(n, func() {
 		for m, x := range v.x {
-			if s == 4 && len(x) == 1 {
+			if len(x) == 2 {
+				v.LDPQPost(32, a[m], x[0], x[1])
+			} else {
 				v.LDRQPost(16, a[m], x[0])
 			}
 		}
-		v.term(s, s%4, func(m int) arm64.Vec { return v.x[m][s/4%len(v.x[m])] })
-	}
-	v.finish(8)
-	v.SUBI(1, n, n)
-	v.CBNZ(n, v.prefix+"eight")
+		for s := range 8 {
+			for m, x := range v.x {
+				if s == 4 && len(x) == 1 {
+					v.LDRQPost(16, a[m], x[0])
+				}
+			}
+			v.term(s, s%4, func(m int) arm64.Vec { return v.x[m][s/4%len(v.x[m])] })
+		}
+		v.finish(8)
+	})
 }
 
-// eightsOfFive is that loop for five pixels and eight registers for their cells, all of
+// eightsOfFive is that for five pixels and eight registers for their cells, all of
 // which are loaded in pairs: those of the last two pixels four terms later than the
 // others, when the first registers of two others are free. So these are four terms ahead
-// all the time, but for the last eight terms, which have code of their own.
+// all the time, but for the last eight terms, which have code of their own and are not
+// counted in n.
 func (v *tileNEON) eightsOfFive(a []arm64.GP, n arm64.GP) {
 	eight := func(last bool) {
 		for m := range 3 {
@@ -211,12 +237,8 @@ func (v *tileNEON) eightsOfFive(a []arm64.GP, n arm64.GP) {
 	for m := 3; m < 5; m++ {
 		v.LDRQPost(16, a[m], v.x[m][0])
 	}
-	v.SUBI(1, n, n)
 	v.CBZ(n, v.prefix+"last")
-	v.Label(v.prefix + "eight")
-	eight(false)
-	v.SUBI(1, n, n)
-	v.CBNZ(n, v.prefix+"eight")
+	v.loop(n, func() { eight(false) })
 	v.Label(v.prefix + "last")
 	eight(true)
 }

@@ -55,12 +55,18 @@ const (
 	winogradAct      = 96
 	winogradInOrder  = 104
 
+	winogradPositions    = 112
+	winogradFromPosition = 120
+	winogradToPosition   = 128
+	winogradWPosition    = 136
+
 	factorsInput6  = 0
 	factorsInput4  = 8
 	factorsExpand  = 16
 	factorsOutput6 = 24
 	factorsOutput4 = 40
 	factorsOutput2 = 52
+	factorsZeros   = 56
 )
 
 // WinogradOffsets lists them by field, for that test.
@@ -69,6 +75,7 @@ func WinogradOffsets() map[string]int {
 		"from": winogradFrom, "fromStep": winogradFromStep, "to": winogradTo, "toStep": winogradToStep, "ind": winogradInd,
 		"w": winogradW, "wStep": winogradWStep, "tmp": winogradTmp, "factors": winogradFactors, "n": winogradN,
 		"blocks": winogradBlocks, "add": winogradAdd, "act": winogradAct, "inOrder": winogradInOrder,
+		"positions": winogradPositions, "fromPosition": winogradFromPosition, "toPosition": winogradToPosition, "wPosition": winogradWPosition,
 	}
 }
 
@@ -336,6 +343,9 @@ func (n WinogradNeed) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) 
 	b.WriteString("}\n")
 	for _, i := range isas {
 		fmt.Fprintf(&b, "\nvar winograd%s = winogradKernels{\n\tname: %q,\n\tmr:   %d,\n\tnp:   %d,\n", i, strings.ToLower(i.String()), i.WinogradRows(), i.WinogradPanels())
+		if i == NEON {
+			b.WriteString("\tpositions: true,\n")
+		}
 		for _, what := range winogradKinds {
 			if strings.HasPrefix(what, "expand") && !n.expands(what == "expandHalf") {
 				continue

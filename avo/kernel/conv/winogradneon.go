@@ -311,11 +311,10 @@ func winogradOutputNEON(c *arm64.Context, name string, m int) {
 // one instruction loads or stores.
 func winogradProductNEON(c *arm64.Context, t Tile) {
 	c.Function(productName(t), "func(a *winogradArgs)",
-		fmt.Sprintf("%s multiplies blocks of %d rows by a panel; see winogradArgs.", productName(t), t.Pixels))
+		fmt.Sprintf("%s multiplies blocks of %d rows by a panel, for one position after the other; see winogradArgs.", productName(t), t.Pixels))
 	args := c.Load("a")
-	from, fromStep := field(c, args, winogradFrom), field(c, args, winogradFromStep)
-	to, toStep := field(c, args, winogradTo), field(c, args, winogradToStep)
-	blocks := field(c, args, winogradBlocks)
+	position, fromStep := field(c, args, winogradFrom), field(c, args, winogradFromStep)
+	sums, toStep := field(c, args, winogradTo), field(c, args, winogradToStep)
 	v := &tileNEON{Context: c, pixels: t.Pixels, panels: 1, quads: 4, args: args, k: field(c, args, winogradN), w: []arm64.GP{c.GP()}}
 	if t.Pixels >= loopPixels {
 		v.inOrder = field(c, args, winogradInOrder)
@@ -329,6 +328,12 @@ func winogradProductNEON(c *arm64.Context, t Tile) {
 	}
 	v.b = [4]arm64.Vec{arm64.V(20), arm64.V(21), arm64.V(22), arm64.V(23)}
 	v.imageRegisters(free[:min(len(free), 2*t.Pixels)])
+	w, positions := field(c, args, winogradW), field(c, args, winogradPositions)
+	from, to, blocks := c.GP(), c.GP(), c.GP()
+	c.Label("position")
+	c.MOV(position, from)
+	c.MOV(sums, to)
+	c.LDRX(winogradBlocks, args, blocks)
 	c.Label("block")
 	c.CBZ(field(c, args, winogradAdd), "zero")
 	at := c.GP()
@@ -338,13 +343,16 @@ func winogradProductNEON(c *arm64.Context, t Tile) {
 	}
 	c.B("start")
 	c.Label("zero")
+	if t.Pixels >= loopPixels {
+		c.CBNZ(v.inOrder, "zeros")
+	}
+	zeros := field(c, args, winogradFactors)
+	c.ADDI(4*factorsZeros, zeros, zeros)
 	for _, acc := range v.acc {
-		for _, r := range acc {
-			c.VZERO(r)
-		}
+		c.LD1x4_4S(zeros, acc[0], acc[1], acc[2], acc[3])
 	}
 	c.Label("start")
-	c.LDRX(winogradW, args, v.w[0])
+	c.MOV(w, v.w[0])
 	a := []arm64.GP{c.GP()}
 	c.MOV(from, a[0])
 	for m := 1; m < t.Pixels; m++ {
@@ -359,7 +367,22 @@ func winogradProductNEON(c *arm64.Context, t Tile) {
 	}
 	c.SUBI(1, blocks, blocks)
 	c.CBNZ(blocks, "block")
+	c.ADD(field(c, args, winogradFromPosition), position, position)
+	c.ADD(field(c, args, winogradToPosition), sums, sums)
+	c.ADD(field(c, args, winogradWPosition), w, w)
+	c.SUBSI(1, positions, positions)
+	c.BGT("position")
 	c.RET()
+	if t.Pixels >= loopPixels {
+		// A load of four registers takes longer there.
+		c.Label("zeros")
+		for _, acc := range v.acc {
+			for _, r := range acc {
+				c.VZERO(r)
+			}
+		}
+		c.B("start")
+	}
 	if v.split != nil {
 		v.split()
 	}
