@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // CPU is a core whose cycles are modelled.
@@ -41,9 +42,10 @@ func (c CPU) peak() float64 {
 	return 1
 }
 
-// Model gives blocks their cycles, and remembers them.
+// Model gives blocks their cycles, and remembers them. It may be used concurrently.
 type Model struct {
 	tools *Tools
+	mu    sync.Mutex
 	known map[CPU]map[string]float64 // by the block's text
 }
 
@@ -61,6 +63,8 @@ const iterations = 100
 
 // Cycles of one pass over each block, in a row of many.
 func (m *Model) Cycles(ctx context.Context, cpu CPU, bs []*Block) ([]float64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	known := m.known[cpu]
 	var fresh []string
 	texts := make([]string, len(bs))

@@ -16,8 +16,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/flexnnc/flexnnc/avo/cost"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
@@ -81,26 +83,42 @@ func run(args []string, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "counts by %s, cycles by %s and an own in-order model\n", filepath.Base(tools.QEMU), tools.Models())
 	model := tools.NewModel()
-	var nets []*result
-	for _, param := range o.params(w) {
-		r, err := measure(ctx, tools, model, filepath.Join(work, fmt.Sprint(len(nets))), param, 1)
-		if err != nil {
-			return fmt.Errorf("%s: %w", param, err)
-		}
-		if slices.Contains(strings.Split(o.shared, ","), r.name) {
-			s, err := measure(ctx, tools, model, filepath.Join(work, fmt.Sprint(len(nets), "shared")), param, planThreads)
-			if err != nil {
-				return fmt.Errorf("%s: %w", param, err)
-			}
-			r.shared = &s.total
+	params := o.params(w)
+	nets, errs := make([]*result, len(params)), make([]error, len(params))
+	var workers sync.WaitGroup
+	free := make(chan struct{}, runtime.NumCPU())
+	for i := len(params) - 1; i >= 0; i-- { // the largest networks are the last
+		free <- struct{}{}
+		workers.Go(func() {
+			nets[i], errs[i] = o.network(ctx, tools, model, filepath.Join(work, fmt.Sprint(i)), params[i])
+			<-free
+		})
+	}
+	workers.Wait()
+	for i, r := range nets {
+		if errs[i] != nil {
+			return fmt.Errorf("%s: %w", params[i], errs[i])
 		}
 		if o.functions {
 			r.printFunctions(w)
 		}
 		fmt.Fprintln(w, r.line())
-		nets = append(nets, r)
 	}
 	return o.finish(w, tools, nets)
+}
+
+// network measures one, the plan for planThreads too where that is asked for.
+func (o *options) network(ctx context.Context, tools *cost.Tools, model *cost.Model, work, param string) (*result, error) {
+	r, err := measure(ctx, tools, model, work, param, 1)
+	if err != nil || !slices.Contains(strings.Split(o.shared, ","), r.name) {
+		return r, err
+	}
+	s, err := measure(ctx, tools, model, work, param, planThreads)
+	if err != nil {
+		return nil, err
+	}
+	r.shared = &s.total
+	return r, nil
 }
 
 // params are the networks' files; what is not there is named.
