@@ -182,7 +182,11 @@ func (n *network) mayLieOver(root int, o Options) (over []int) {
 	}
 	r := &n.roots[root]
 	for i := r.first; i <= r.last; i++ {
-		if d := &n.nodes[i]; slices.Contains(d.over, root) {
+		d := &n.nodes[i]
+		if !slices.Contains(d.over, root) {
+			continue
+		}
+		if out := &n.roots[d.writes]; out.rows == r.rows && out.fold == r.fold { // as joinRows asks
 			over = append(over, d.writes)
 		}
 	}
