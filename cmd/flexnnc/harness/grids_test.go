@@ -387,6 +387,7 @@ var grids = map[string]func(g gridRand) gridLayer{
 		return layerOf(params, in...)
 	},
 	"MatMul transformer": transformer("MatMul"), "SDPA transformer": transformer("SDPA"),
+	"InnerProduct transformer int8": transformer("int8"), "Convolution1D signal": signal,
 	"MultiHeadAttention transformer": transformer("MultiHeadAttention"),
 	"MatMul": func(g gridRand) gridLayer {
 		m, n, k, t := g.size(), g.size(), g.size(), g.Intn(2)
