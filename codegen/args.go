@@ -377,7 +377,7 @@ func (u *unit) depthwiseInput(s *plan.Step, first int) int {
 
 // poolArgs renders a pooling step.
 func (u *unit) poolArgs(s *plan.Step) *jen.Statement {
-	o, c := s.Op, s.Op.Pool
+	o, c := s.Op, u.poolShape(s.Op)
 	var l literal
 	first, end := 0, c.C
 	if s.Panels != (plan.Range{}) {

@@ -9,7 +9,7 @@ import (
 // one column, and not, as whole ones do, as the pixels of one row: drivers make ranges
 // of rows, and find rows in rings.
 func (u *unit) column(o *op.Op) bool {
-	return (o.Kind == op.Conv || o.Kind == op.Quantize) && u.banded[o] && len(o.Out[0].Dims) == 2 && len(o.In[0].Dims) == 2
+	return (o.Conv != nil || o.Pool != nil || o.Kind == op.Quantize) && u.banded[o] && len(o.Out[0].Dims) == 2 && len(o.In[0].Dims) == 2
 }
 
 // convShape is the shape of a convolution as its driver takes it.
@@ -21,6 +21,16 @@ func (u *unit) convShape(o *op.Op) op.ConvAttr {
 		c.PadT, c.PadL = c.PadL, c.PadT
 	}
 	return c
+}
+
+// poolShape is the shape of a pooling as its driver takes it.
+func (u *unit) poolShape(o *op.Op) op.PoolAttr {
+	p := *o.Pool
+	if u.column(o) {
+		p.InH, p.InW, p.OutH, p.OutW = p.InW, p.InH, p.OutW, p.OutH
+		p.KH, p.KW, p.SH, p.SW, p.PadT, p.PadL = p.KW, p.KH, p.SW, p.SH, p.PadL, p.PadT
+	}
+	return p
 }
 
 // runPixels is how many of the pixels that a step of a convolution makes lie at one

@@ -143,7 +143,7 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 			if u.needInt8(s) {
 				continue
 			}
-			if c := s.Op.Conv; s.Op.Kind == op.Depthwise && c.DW == 1 && c.Mult <= 1 {
+			if c := s.Op.Conv; s.Op.Kind == op.Depthwise && c.DW == 1 && c.Mult <= 1 && !u.column(s.Op) {
 				k.kernels.need.Runs = append(k.kernels.need.Runs, conv.Run{Width: c.KW, Stride: c.SW, Half: s.Op.Panels.Type == op.F16})
 				k.kernels.need.RowPixels = append(k.kernels.need.RowPixels, c.OutW)
 			}

@@ -28,7 +28,11 @@ func reserveScratch(e *editor) error {
 				n = (n+63)&^63 + 4*depthwisePixels*op.PanelWidth*o.Panels.Count()
 			}
 			if o.Kind == op.Depthwise {
-				n = max(n, 8*depthwiseRows*(1+2*o.Conv.KH))
+				taps := o.Conv.KH
+				if len(o.In[0].Dims) == 2 { // a step of some rows of a matrix takes it as a column
+					taps = max(taps, o.Conv.KW)
+				}
+				n = max(n, 8*depthwiseRows*(1+2*taps))
 			}
 			o.ThreadScratch = max(o.ThreadScratch, n)
 		case op.Call:

@@ -366,6 +366,11 @@ func readRows(p *op.Op, k int, x *op.Tensor, y, height int) (rows []int) {
 			add(max(0, min(x.Dims[0]-1, y*p.Conv.SH-p.Conv.PadT)))
 		}
 		return rows
+	case p.Pool != nil && len(x.Dims) == 2:
+		for d := range p.Pool.KW {
+			add(y*p.Pool.SW - p.Pool.PadL + d)
+		}
+		return rows
 	case p.Pool != nil && p.Pool.Adaptive:
 		for r := y * p.Pool.InH / p.Pool.OutH; r*p.Pool.OutH < (y+1)*p.Pool.InH; r++ {
 			add(r)

@@ -120,9 +120,6 @@ func (n *network) byRows(d *node, of map[*op.Tensor]int) {
 	if height < 2 || len(like.Dims) < 2 {
 		return
 	}
-	if o.Kind == op.Depthwise && len(like.Dims) == 2 {
-		return
-	}
 	if (o.Conv != nil || o.Pool != nil) && o.In[0].Root().Const != nil {
 		return // a matrix of constants: its columns are pixels of one row
 	}
@@ -199,6 +196,11 @@ func inputRows(o *op.Op, i int, x, like *op.Tensor) (rows func(y int) (lo, hi in
 		return slide(c.SW, c.PadL, (c.KW-1)*c.DW+1, c.InW), c.InH == 1 && x.Dims[0] == c.InW && height == c.OutW && len(like.Dims) == 2
 	case c != nil:
 		return slide(c.SH, c.PadT, (c.KH-1)*c.DH+1, c.InH), len(x.Dims) == 3 && x.Dims[0] == c.InH && height == c.OutH && len(like.Dims) == 3
+	case p != nil && len(x.Dims) == 2 && p.Adaptive:
+		return func(y int) (int, int) { return y * p.InW / p.OutW, ((y+1)*p.InW + p.OutW - 1) / p.OutW },
+			p.InH == 1 && p.OutH == 1 && x.Dims[0] == p.InW && height == p.OutW && len(like.Dims) == 2
+	case p != nil && len(x.Dims) == 2:
+		return slide(p.SW, p.PadL, p.KW, p.InW), p.InH == 1 && x.Dims[0] == p.InW && height == p.OutW && len(like.Dims) == 2
 	case p != nil && p.Adaptive:
 		return func(y int) (int, int) { return y * p.InH / p.OutH, ((y+1)*p.InH + p.OutH - 1) / p.OutH },
 			len(x.Dims) == 3 && x.Dims[0] == p.InH && height == p.OutH

@@ -84,6 +84,13 @@ func cells(o *op.Op, x *op.Tensor, y int) (rows []int) {
 			}
 		}
 		return rows
+	case o.Pool != nil && len(x.Dims) == 2:
+		for k := range o.Pool.KW {
+			if r := y*o.Pool.SW + k - o.Pool.PadL; r >= 0 && r < in {
+				rows = append(rows, r)
+			}
+		}
+		return rows
 	case o.Pool != nil && len(x.Dims) == 3 && !o.Pool.Adaptive:
 		for k := range o.Pool.KH {
 			if r := y*o.Pool.SH + k - o.Pool.PadT; r >= 0 && r < in {

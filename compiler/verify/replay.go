@@ -450,7 +450,13 @@ func inputRows(o *op.Op, x *op.Tensor, epilogue bool, out plan.Range) plan.Range
 		if (o.Perm == nil || o.Perm[0] == 0) && x.Dims[0] == o.Out[0].Dims[0] {
 			return out
 		}
-	case o.Kind == op.Conv && len(x.Dims) == 2 && o.Conv.InH == 1 && x.Dims[0] == o.Conv.InW: // pixels
+	case o.Pool != nil && len(x.Dims) == 2 && o.Pool.InH == 1 && x.Dims[0] == o.Pool.InW:
+		if o.Pool.Adaptive {
+			n, m := o.Pool.InW, o.Pool.OutW
+			return plan.Range{Lo: out.Lo * n / m, Hi: (out.Hi*n + m - 1) / m}
+		}
+		return reach(o.Pool.SW, o.Pool.PadL, o.Pool.KW)
+	case o.Conv != nil && len(x.Dims) == 2 && o.Conv.InH == 1 && x.Dims[0] == o.Conv.InW: // pixels
 		return reach(o.Conv.SW, o.Conv.PadL, (o.Conv.KW-1)*o.Conv.DW+1)
 	case o.Conv != nil && len(x.Dims) == 3 && x.Dims[0] == o.Conv.InH:
 		return reach(o.Conv.SH, o.Conv.PadT, (o.Conv.KH-1)*o.Conv.DH+1)

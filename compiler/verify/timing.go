@@ -186,11 +186,10 @@ func (c *checker) cover() {
 // looks beyond a row, of anything where it does not.
 func banded(o *op.Op) bool {
 	switch o.Kind {
-	case op.Conv:
+	case op.Conv, op.Depthwise, op.Pool:
 		n := len(o.Out[0].Dims)
-		return n == len(o.In[0].Dims) && (n == 3 || n == 2 && o.Conv.InH == 1)
-	case op.Depthwise, op.Pool:
-		return len(o.Out[0].Dims) == 3 && len(o.In[0].Dims) == 3
+		one := o.Conv != nil && o.Conv.InH == 1 || o.Pool != nil && o.Pool.InH == 1
+		return n == len(o.In[0].Dims) && (n == 3 || n == 2 && one)
 	case op.Call:
 		return o.Call.Rows != nil
 	case op.Copy:

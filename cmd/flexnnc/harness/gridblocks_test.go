@@ -109,7 +109,7 @@ func transformer(kind string) func(g gridRand) gridLayer {
 	}
 }
 
-// signal draws convolutions over one axis and sums, which are planned by rows of their
+// signal draws convolutions and poolings over one axis and sums, which are planned by rows of their
 // matrices.
 func signal(g gridRand) gridLayer {
 	b := &block{}
@@ -120,7 +120,14 @@ func signal(g gridRand) gridLayer {
 		k, s, d := 1+2*g.Intn(3), g.upTo(2), g.upTo(2)
 		o := g.upTo(40)
 		y := b.add("Convolution1D", []string{x}, fmt.Sprintf("0=%d 1=%d 2=%d 3=%d 4=%d 5=1 6=%d", o, k, d, s, d*(k/2), o*c*k))
-		if g.Intn(2) == 0 {
+		switch g.Intn(4) {
+		case 0:
+			k, d := 1+2*g.Intn(4), g.upTo(2)
+			y = b.add("ConvolutionDepthWise1D", []string{y}, fmt.Sprintf("0=%d 1=%d 2=%d 4=%d 5=1 6=%d 7=%[1]d", o, k, d, d*(k/2), o*k))
+		case 1:
+			k := g.upTo(3) // and no window without a cell
+			y = b.add("Pooling1D", []string{y}, fmt.Sprintf("0=%d 1=%d 2=%d 3=%d 5=1 6=%d", g.Intn(2), k, g.upTo(2), g.Intn(k), g.Intn(2)))
+		default:
 			r := b.split(b.add("ReLU", []string{y}, ""), 2)
 			z := b.add("Convolution1D", r[:1], fmt.Sprintf("0=%d 1=3 4=1 5=1 6=%d", o, 3*o*o))
 			y = b.add("BinaryOp", []string{z, r[1]}, "0=0")
