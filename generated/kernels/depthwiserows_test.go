@@ -24,10 +24,19 @@ func TestDepthwiseRowsKernels(t *testing.T) {
 				if kernel == nil {
 					continue
 				}
+				pairs := tab.depthwisePairs[run.Width][run.Stride]
+				if half {
+					pairs = tab.depthwisePairsHalf[run.Width][run.Stride]
+				}
 				r := rand.New(rand.NewSource(int64(run.Width)))
 				for last := 1; last <= panelWidth; last++ {
 					for i, pixels := range []int{1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 17, 29} {
-						testDepthwiseRows(t, r, kernel, run, last, pixels, i)
+						testDepthwiseRows(t, r, kernel, run, 1+r.Intn(3), last, pixels, i)
+						if pairs != nil && last == panelWidth {
+							for rows := 2; rows <= 6; rows += 2 {
+								testDepthwiseRows(t, r, pairs, run, rows, last, pixels, i)
+							}
+						}
 					}
 				}
 			}
@@ -35,13 +44,14 @@ func TestDepthwiseRowsKernels(t *testing.T) {
 	})
 }
 
-func testDepthwiseRows(t *testing.T, r *rand.Rand, kernel func(*depthwiseRowsArgs), run conv.Run, last, pixels, seed int) {
-	rows, kh, kw, stride := 1+r.Intn(3), 1+r.Intn(4), run.Width, run.Stride
+func testDepthwiseRows(t *testing.T, r *rand.Rand, kernel func(*depthwiseRowsArgs), run conv.Run, rows, last, pixels, seed int) {
+	kh, kw, stride := 1+r.Intn(5), run.Width, run.Stride
 	before, after := r.Intn(kw+1), r.Intn(kw+1) // columns beyond the image's sides
 	width := (pixels-1)*stride + kw
 	columns := max(1, width-before-after) // of the image
 	wide := last + r.Intn(3)              // floats from pixel to pixel
-	cells := guarded(t, ((rows+kh-1)*columns-1)*wide+last)
+	apart := 1 + r.Intn(min(2, kh))       // rows of cells from row to row of pixels
+	cells := guarded(t, (((rows-1)*apart+kh)*columns-1)*wide+last)
 	w := guarded(t, panelBytes(kh*kw, run.Half)/4)
 	outWide := last + r.Intn(3)
 	out := guarded(t, (rows*pixels-1)*outWide+last)
@@ -51,14 +61,19 @@ func testDepthwiseRows(t *testing.T, r *rand.Rand, kernel func(*depthwiseRowsArg
 	panelValues(r, w, 1, kh*kw, seed%4, run.Half)
 	order := r.Perm(rows)
 	taps := make([][]depthwiseRow, rows)
+	outside := map[int]bool{} // rows of cells
+	for y := range (rows-1)*apart + kh {
+		outside[y] = r.Intn(4) == 0
+	}
 	for y := range rows {
 		at := unsafe.Add(unsafe.Pointer(&ind[0]), y*rowBytes)
 		*(*int64)(at) = int64(4 * order[y] * pixels * outWide)
 		taps[y] = unsafe.Slice((*depthwiseRow)(unsafe.Add(at, 8)), kh)
 		for ky := range kh {
-			taps[y][ky] = depthwiseRow{int64(4 * ((y+ky)*columns - before) * wide), uint32(4 * wide), uint32(4 * stride * wide)}
-			if r.Intn(4) == 0 {
-				taps[y][ky] = depthwiseRow{off: int64(4 * (y + ky) * columns * wide)}
+			row := y*apart + ky
+			taps[y][ky] = depthwiseRow{int64(4 * (row*columns - before) * wide), uint32(4 * wide), uint32(4 * stride * wide)}
+			if outside[row] {
+				taps[y][ky] = depthwiseRow{off: int64(4 * row * columns * wide)}
 			}
 		}
 	}
@@ -76,6 +91,7 @@ func testDepthwiseRows(t *testing.T, r *rand.Rand, kernel func(*depthwiseRowsArg
 		left: left, right: right, columns: columns, stride: stride, pad: before,
 	}
 	a.larger = a.tile * r.Intn(4)
+	a.down = apart
 	kernel(&a)
 	what := fmt.Sprintf("%+v, %d channels, %d pixels of %d rows, kernel %dx%d, %d columns after %d", run, last, pixels, rows, kh, kw, columns, before)
 	checkRed(t, what, out)

@@ -17,6 +17,7 @@ func init() {
 var kernelsAVX512 = kernelTable{
 	name:       "avx512",
 	mr:         8,
+	pairSizes:  0x1c2,
 	rowPixels:  8,
 	fetchesTwo: true,
 	manyTiles:  1,
@@ -112,6 +113,16 @@ var kernelsAVX512 = kernelTable{
 			2: depthwiseRowsF32w5s2AVX512,
 		},
 	},
+	depthwisePairs: depthwiseRowKernels{
+		3: {
+			1: depthwisePairsF32w3s1AVX512,
+			2: depthwisePairsF32w3s2AVX512,
+		},
+		5: {
+			1: depthwisePairsF32w5s1AVX512,
+			2: depthwisePairsF32w5s2AVX512,
+		},
+	},
 	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF16x1x16AVX512,
 		4: depthwiseF16x4x16AVX512,
@@ -124,6 +135,16 @@ var kernelsAVX512 = kernelTable{
 		5: {
 			1: depthwiseRowsF16w5s1AVX512,
 			2: depthwiseRowsF16w5s2AVX512,
+		},
+	},
+	depthwisePairsHalf: depthwiseRowKernels{
+		3: {
+			1: depthwisePairsF16w3s1AVX512,
+			2: depthwisePairsF16w3s2AVX512,
+		},
+		5: {
+			1: depthwisePairsF16w5s1AVX512,
+			2: depthwisePairsF16w5s2AVX512,
 		},
 	},
 	poolMax: poolMaxF32AVX512,

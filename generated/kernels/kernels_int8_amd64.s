@@ -9917,7 +9917,7 @@ TEXT ·depthwiseRowsI8w3s1VNNI(SB), NOSPLIT, $0-8
 	VPSHUFB      Z1, Z9, Z9
 	VPDPBUSD     Z9, Z2, Z4
 	VPSUBD       Z4, Z3, Z4
-	VBROADCASTSS 144(AX), Z10
+	VBROADCASTSS 152(AX), Z10
 	MOVL         $0x42fe0000, DX
 	VMOVD        DX, X11
 	VPBROADCASTD X11, Z11
@@ -10021,7 +10021,7 @@ wholetile:
 	VMAXPS          Z15, Z3, Z15
 
 whole1store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole1bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10116,7 +10116,7 @@ whole1edgecell2:
 	VMAXPS    Z15, Z3, Z15
 
 whole1edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole1edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10213,7 +10213,7 @@ whole2:
 	VMAXPS          Z16, Z3, Z16
 
 whole2store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole2bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10342,7 +10342,7 @@ whole2edgecell3:
 	VMAXPS    Z16, Z3, Z16
 
 whole2edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole2edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10467,7 +10467,7 @@ whole3:
 	VMAXPS          Z17, Z3, Z17
 
 whole3store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole3bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10630,7 +10630,7 @@ whole3edgecell4:
 	VMAXPS    Z17, Z3, Z17
 
 whole3edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole3edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10783,7 +10783,7 @@ whole4:
 	VMAXPS          Z18, Z3, Z18
 
 whole4store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole4bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10980,7 +10980,7 @@ whole4edgecell5:
 	VMAXPS    Z18, Z3, Z18
 
 whole4edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole4edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -11161,7 +11161,7 @@ whole5:
 	VMAXPS          Z19, Z3, Z19
 
 whole5store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole5bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -11392,7 +11392,7 @@ whole5edgecell6:
 	VMAXPS    Z19, Z3, Z19
 
 whole5edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole5edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -11601,7 +11601,7 @@ whole6:
 	VMAXPS          Z20, Z3, Z20
 
 whole6store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole6bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -11866,7 +11866,7 @@ whole6edgecell7:
 	VMAXPS    Z20, Z3, Z20
 
 whole6edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole6edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -12103,7 +12103,7 @@ whole7:
 	VMAXPS          Z21, Z3, Z21
 
 whole7store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole7bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -12402,7 +12402,7 @@ whole7edgecell8:
 	VMAXPS    Z21, Z3, Z21
 
 whole7edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole7edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -12667,7 +12667,7 @@ whole8:
 	VMAXPS          Z22, Z3, Z22
 
 whole8store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole8bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -13000,7 +13000,7 @@ whole8edgecell9:
 	VMAXPS    Z22, Z3, Z22
 
 whole8edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole8edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -13099,11 +13099,12 @@ whole8edgestored:
 	JMP  wholetile
 
 wholeend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  whole
 	VZEROUPPER
 	RET
@@ -13208,7 +13209,7 @@ partialtile:
 	VMAXPS       Z15, Z3, Z15
 
 partial1store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial1bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13315,7 +13316,7 @@ partial1edgecell2:
 	VMAXPS    Z15, Z3, Z15
 
 partial1edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial1edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13428,7 +13429,7 @@ partial2:
 	VMAXPS       Z16, Z3, Z16
 
 partial2store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial2bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13573,7 +13574,7 @@ partial2edgecell3:
 	VMAXPS    Z16, Z3, Z16
 
 partial2edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial2edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13718,7 +13719,7 @@ partial3:
 	VMAXPS       Z17, Z3, Z17
 
 partial3store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial3bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13901,7 +13902,7 @@ partial3edgecell4:
 	VMAXPS    Z17, Z3, Z17
 
 partial3edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial3edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -14078,7 +14079,7 @@ partial4:
 	VMAXPS       Z18, Z3, Z18
 
 partial4store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial4bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -14299,7 +14300,7 @@ partial4edgecell5:
 	VMAXPS    Z18, Z3, Z18
 
 partial4edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial4edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -14508,7 +14509,7 @@ partial5:
 	VMAXPS       Z19, Z3, Z19
 
 partial5store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial5bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -14767,7 +14768,7 @@ partial5edgecell6:
 	VMAXPS    Z19, Z3, Z19
 
 partial5edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial5edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -15008,7 +15009,7 @@ partial6:
 	VMAXPS       Z20, Z3, Z20
 
 partial6store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial6bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -15305,7 +15306,7 @@ partial6edgecell7:
 	VMAXPS    Z20, Z3, Z20
 
 partial6edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial6edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -15578,7 +15579,7 @@ partial7:
 	VMAXPS       Z21, Z3, Z21
 
 partial7store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial7bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -15913,7 +15914,7 @@ partial7edgecell8:
 	VMAXPS    Z21, Z3, Z21
 
 partial7edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial7edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -16218,7 +16219,7 @@ partial8:
 	VMAXPS       Z22, Z3, Z22
 
 partial8store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial8bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -16591,7 +16592,7 @@ partial8edgecell9:
 	VMAXPS    Z22, Z3, Z22
 
 partial8edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial8edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -16690,11 +16691,12 @@ partial8edgestored:
 	JMP  partialtile
 
 partialend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  partial
 	VZEROUPPER
 	RET
@@ -16740,7 +16742,7 @@ TEXT ·depthwiseRowsI8w3s2VNNI(SB), NOSPLIT, $0-8
 	VPSHUFB      Z1, Z9, Z9
 	VPDPBUSD     Z9, Z2, Z4
 	VPSUBD       Z4, Z3, Z4
-	VBROADCASTSS 144(AX), Z10
+	VBROADCASTSS 152(AX), Z10
 	MOVL         $0x42fe0000, DX
 	VMOVD        DX, X11
 	VPBROADCASTD X11, Z11
@@ -16844,7 +16846,7 @@ wholetile:
 	VMAXPS          Z15, Z3, Z15
 
 whole1store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole1bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -16939,7 +16941,7 @@ whole1edgecell2:
 	VMAXPS    Z15, Z3, Z15
 
 whole1edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole1edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17045,7 +17047,7 @@ whole2:
 	VMAXPS          Z16, Z3, Z16
 
 whole2store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole2bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17189,7 +17191,7 @@ whole2edgecell4:
 	VMAXPS    Z16, Z3, Z16
 
 whole2edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole2edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17332,7 +17334,7 @@ whole3:
 	VMAXPS          Z17, Z3, Z17
 
 whole3store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole3bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17525,7 +17527,7 @@ whole3edgecell6:
 	VMAXPS    Z17, Z3, Z17
 
 whole3edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole3edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17705,7 +17707,7 @@ whole4:
 	VMAXPS          Z18, Z3, Z18
 
 whole4store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole4bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17947,7 +17949,7 @@ whole4edgecell8:
 	VMAXPS    Z18, Z3, Z18
 
 whole4edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole4edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -18164,7 +18166,7 @@ whole5:
 	VMAXPS          Z19, Z3, Z19
 
 whole5store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole5bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -18455,7 +18457,7 @@ whole5edgecell10:
 	VMAXPS    Z19, Z3, Z19
 
 whole5edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole5edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -18709,7 +18711,7 @@ whole6:
 	VMAXPS          Z20, Z3, Z20
 
 whole6store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole6bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -19049,7 +19051,7 @@ whole6edgecell12:
 	VMAXPS    Z20, Z3, Z20
 
 whole6edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole6edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -19340,7 +19342,7 @@ whole7:
 	VMAXPS          Z21, Z3, Z21
 
 whole7store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole7bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -19729,7 +19731,7 @@ whole7edgecell14:
 	VMAXPS    Z21, Z3, Z21
 
 whole7edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole7edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -20057,7 +20059,7 @@ whole8:
 	VMAXPS          Z22, Z3, Z22
 
 whole8store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole8bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -20495,7 +20497,7 @@ whole8edgecell16:
 	VMAXPS    Z22, Z3, Z22
 
 whole8edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     whole8edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -20594,11 +20596,12 @@ whole8edgestored:
 	JMP  wholetile
 
 wholeend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  whole
 	VZEROUPPER
 	RET
@@ -20703,7 +20706,7 @@ partialtile:
 	VMAXPS       Z15, Z3, Z15
 
 partial1store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial1bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -20810,7 +20813,7 @@ partial1edgecell2:
 	VMAXPS    Z15, Z3, Z15
 
 partial1edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial1edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -20936,7 +20939,7 @@ partial2:
 	VMAXPS       Z16, Z3, Z16
 
 partial2store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial2bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21100,7 +21103,7 @@ partial2edgecell4:
 	VMAXPS    Z16, Z3, Z16
 
 partial2edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial2edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21271,7 +21274,7 @@ partial3:
 	VMAXPS       Z17, Z3, Z17
 
 partial3store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial3bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21492,7 +21495,7 @@ partial3edgecell6:
 	VMAXPS    Z17, Z3, Z17
 
 partial3edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial3edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21708,7 +21711,7 @@ partial4:
 	VMAXPS       Z18, Z3, Z18
 
 partial4store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial4bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21986,7 +21989,7 @@ partial4edgecell8:
 	VMAXPS    Z18, Z3, Z18
 
 partial4edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial4edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -22247,7 +22250,7 @@ partial5:
 	VMAXPS       Z19, Z3, Z19
 
 partial5store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial5bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -22582,7 +22585,7 @@ partial5edgecell10:
 	VMAXPS    Z19, Z3, Z19
 
 partial5edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial5edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -22888,7 +22891,7 @@ partial6:
 	VMAXPS       Z20, Z3, Z20
 
 partial6store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial6bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -23280,7 +23283,7 @@ partial6edgecell12:
 	VMAXPS    Z20, Z3, Z20
 
 partial6edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial6edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -23631,7 +23634,7 @@ partial7:
 	VMAXPS       Z21, Z3, Z21
 
 partial7store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial7bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -24080,7 +24083,7 @@ partial7edgecell14:
 	VMAXPS    Z21, Z3, Z21
 
 partial7edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial7edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -24476,7 +24479,7 @@ partial8:
 	VMAXPS       Z22, Z3, Z22
 
 partial8store:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial8bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -24982,7 +24985,7 @@ partial8edgecell16:
 	VMAXPS    Z22, Z3, Z22
 
 partial8edgestore:
-	CMPL    144(AX), $+0
+	CMPL    152(AX), $+0
 	JNE     partial8edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -25081,11 +25084,12 @@ partial8edgestored:
 	JMP  partialtile
 
 partialend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  partial
 	VZEROUPPER
 	RET

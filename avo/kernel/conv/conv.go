@@ -152,8 +152,9 @@ const (
 	rowsColumns = 120
 	rowsStride  = 128
 	rowsPad     = 136
+	rowsDown    = 144
 
-	rowsQuantize = 144
+	rowsQuantize = 152
 
 	poolBase    = 0
 	poolInd     = 8
@@ -191,7 +192,7 @@ func Offsets() map[string]map[string]int {
 			"out": runOut, "outStep": runOutStep, "pixels": runPixelsLeft, "act": runAct, "left": runLeft, "width": runWidth},
 		"rows": {"base": rowsBase, "ind": rowsInd, "rows": rowsRows, "pixels": rowsPixels, "kh": rowsKH,
 			"w": rowsW, "out": rowsOut, "outStep": rowsOutStep, "last": rowsLast, "act": rowsAct, "at": rowsAt, "tile": rowsTile, "larger": rowsLarger,
-			"left": rowsLeft, "right": rowsRight, "columns": rowsColumns, "stride": rowsStride, "pad": rowsPad, "quantize": rowsQuantize},
+			"left": rowsLeft, "right": rowsRight, "columns": rowsColumns, "stride": rowsStride, "pad": rowsPad, "down": rowsDown, "quantize": rowsQuantize},
 		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
 		"quantize": {"n": quantizeN, "rows": quantizeRows, "in": quantizeIn, "inStep": quantizeInStep,

@@ -57,8 +57,8 @@ func (k *rowWalk) window(table reg.GPVirtual, ky int) (cell, tap reg.GPVirtual) 
 	return cell, tap
 }
 
-// rows emits the loops over rows and tiles of a panel, or of part of one.
-func (k *rowWalk) rows(name string, partial bool, sizes []int, tile rowTile) {
+// rows emits the loops over rows, n at a time, and tiles of a panel, or of part of one.
+func (k *rowWalk) rows(name string, n int, partial bool, sizes []int, tile rowTile) {
 	k.Label(name)
 	left := k.GP64()
 	k.I(x86.MOVQ(mem(k.table(), 0), k.out))
@@ -103,133 +103,209 @@ func (k *rowWalk) rows(name string, partial bool, sizes []int, tile rowTile) {
 		}
 	}
 	k.Label(name + "end")
-	k.I(x86.MOVQ(mem(k.args, rowsKH), left))
-	k.I(x86.LEAQ(operand.Mem{Base: left, Index: left, Scale: 1, Disp: 1}, left))
-	k.I(x86.SHLQ(operand.U8(3), left)) // bytes of a row's table
+	k.I(x86.MOVQ(k.rowBytes(), left))
+	if n == 2 {
+		k.I(x86.ADDQ(left, left))
+	}
 	k.I(x86.ADDQ(left, mem(k.args, rowsAt)))
-	k.I(x86.DECQ(mem(k.args, rowsRows)))
+	k.I(x86.SUBQ(operand.I8(n), mem(k.args, rowsRows)))
 	k.I(x86.JNE(operand.LabelRef(name)))
 	k.end()
 }
 
-// depthwiseRowsX86 generates the kernel of one panel over the pixels of some rows.
-// Tiles of up to eight pixels (AVX-512) or four hide the latency of sums. Each weight
+// rowBytes is the bytes of a row's table.
+func (k *rowWalk) rowBytes() reg.GPVirtual {
+	n := k.GP64()
+	k.I(x86.MOVQ(mem(k.args, rowsKH), n))
+	k.I(x86.LEAQ(operand.Mem{Base: n, Index: n, Scale: 1, Disp: 1}, n))
+	k.I(x86.SHLQ(operand.U8(3), n))
+	return n
+}
+
+// depthwiseRowsX86 generates the kernel of one panel over the pixels of some rows. Tiles of
+// up to eight pixels (AVX-512) or four hide some of the latency of sums. Each weight
 // and each cell is loaded once per row of a tile's windows.
 func depthwiseRowsX86(v *vector, i ISA, r Run, sizes []int) {
 	v.Function(r.rowsName(i), "func(a *depthwiseRowsArgs)",
 		fmt.Sprintf("%s computes some rows of a panel; see depthwiseRowsArgs.", r.rowsName(i)))
-	per := v.perPanel()
-	args := v.Load("a")
+	k := &depthwiseRows{v.walkRows(v.Load("a")), r, masks{}}
 	last := v.GP64()
-	v.I(x86.MOVQ(mem(args, rowsLast), last))
-	ms := v.masksFor(last, per)
-	walk := v.walkRows(args)
-	load := func(from operand.Mem, i int, partial bool) reg.VecVirtual {
-		if partial {
-			return v.loadMasked(from, ms, i)
-		}
-		r := v.reg()
-		v.I(x86.VMOVUPS(from, r))
-		return r
-	}
-	tile := func(label string, pixels int, partial, edge bool) {
-		table, w, ky := walk.table(), v.GP64(), v.GP64()
-		v.I(x86.MOVQ(mem(args, rowsW), w))
-		v.I(x86.MOVQ(mem(args, rowsKH), ky))
-		acc := make([][]reg.VecVirtual, pixels)
-		var all []reg.VecVirtual
-		for m := range acc {
-			for i := range per {
-				a := v.reg()
-				if m == 0 {
-					v.I(x86.VMOVUPS(mem(w, 64/per*i), a))
-				} else {
-					v.I(x86.VMOVAPS(acc[0][i], a))
-				}
-				acc[m] = append(acc[m], a)
-			}
-			all = append(all, acc[m]...)
-		}
-		v.I(x86.ADDQ(operand.I32(64), w))
-		v.Label(label + "row")
-		cell, tap := walk.window(table, 0)
-		sums := windowSums{v, r, w, acc, func(from operand.Mem, i int) reg.VecVirtual { return load(from, i, partial) }}
-		if edge {
-			sums.row(v.cellsOrZeros(args, walk.x, cell, tap))
-		} else {
-			sums.row(v.neighbours(cell, tap, sums.cells()))
-		}
-		v.I(x86.ADDQ(operand.I32(weightRow(r.Half)*r.Width), w))
-		v.I(x86.ADDQ(operand.I8(16), table))
-		v.I(x86.DECQ(ky))
-		v.I(x86.JNE(operand.LabelRef(label + "row")))
-		v.relu(mem(args, rowsAct), all, label+"store")
-		for m := range acc {
-			for i, r := range acc[m] {
-				if partial {
-					v.storeMasked(r, ms, i, mem(walk.out, 64/per*i))
-				} else {
-					v.I(x86.VMOVUPS(r, mem(walk.out, 64/per*i)))
-				}
-			}
-			v.I(x86.ADDQ(mem(args, rowsOutStep), walk.out))
-		}
-	}
+	v.I(x86.MOVQ(mem(k.args, rowsLast), last))
+	k.ms = v.masksFor(last, v.perPanel())
+	tile := func(label string, pixels int, partial, edge bool) { k.tile(label, 1, pixels, partial, edge) }
 	v.I(x86.CMPQ(last, operand.I8(PanelWidth)))
 	v.I(x86.JNE(operand.LabelRef("partial")))
-	walk.rows("whole", false, sizes, tile)
-	walk.rows("partial", true, sizes, tile)
+	k.rows("whole", 1, false, sizes, tile)
+	k.rows("partial", 1, true, sizes, tile)
 }
 
-// windowSums are the sums of some pixels' windows, which have cells in common.
-type windowSums struct {
-	*vector
-	run  Run
-	w    reg.GPVirtual
-	acc  [][]reg.VecVirtual
-	load func(operand.Mem, int) reg.VecVirtual
+// pairsName is the name of a kernel of pairs of rows: depthwisePairsF32w3s1AVX512.
+func (r Run) pairsName(i ISA) string {
+	return fmt.Sprintf("depthwisePairs%sw%ds%d%s", weightName(r.Half), r.Width, r.Stride, i)
 }
 
-// cells is how many of a row the pixels read.
-func (s windowSums) cells() int { return (len(s.acc)-1)*s.run.Stride + s.run.Width }
+// depthwisePairsX86 generates the kernel of a whole panel over the pixels of pairs of
+// rows. A tile has sums of both, up to sixteen, enough to hide the latency of any, and
+// cells of the rows that both read are loaded once.
+func depthwisePairsX86(v *vector, i ISA, r Run, sizes []int) {
+	v.Function(r.pairsName(i), "func(a *depthwiseRowsArgs)",
+		fmt.Sprintf("%s computes some pairs of rows of a whole panel; see depthwiseRowsArgs.", r.pairsName(i)))
+	k := &depthwiseRows{v.walkRows(v.Load("a")), r, masks{}}
+	k.rows("pair", 2, false, sizes, func(label string, pixels int, partial, edge bool) { k.tile(label, 2, pixels, partial, edge) })
+}
 
-// row adds a row of the windows. It takes cells from left to right, so that each sum
-// still takes its terms in order. at is asked for the cells in that order, for byte 0
-// of each first.
-func (s windowSums) row(at func(j, disp int) operand.Mem) {
-	per, row := s.perPanel(), weightRow(s.run.Half)
-	// With few registers weights are loaded for each use. AVX2 has masks in two.
-	room := 14
-	if s.avx512 {
-		room = 32
+// depthwiseRows is a kernel of rows in the making.
+type depthwiseRows struct {
+	*rowWalk
+	run Run
+	ms  masks
+}
+
+// tile emits a tile of some pixels of one row or of two. Of two rows, the first has the
+// first `down` rows of cells for itself, the second the last: each takes its rows from
+// top to bottom, as it would alone.
+func (k *depthwiseRows) tile(label string, rows, pixels int, partial, edge bool) {
+	per := k.perPanel()
+	table, left := k.table(), k.GP64()
+	sets := make([]windowSums, rows)
+	var all []reg.VecVirtual
+	for i := range sets {
+		sets[i] = windowSums{k.GP64(), make([][]reg.VecVirtual, pixels)}
+		k.I(x86.MOVQ(mem(k.args, rowsW), sets[i].w))
+		for m := range pixels {
+			for n := range per {
+				a := k.reg()
+				if i == 0 && m == 0 {
+					k.I(x86.VMOVUPS(mem(sets[0].w, 64/per*n), a))
+				} else {
+					k.I(x86.VMOVAPS(sets[0].acc[0][n], a))
+				}
+				sets[i].acc[m] = append(sets[i].acc[m], a)
+			}
+			all = append(all, sets[i].acc[m]...)
+		}
+		k.I(x86.ADDQ(operand.I32(64), sets[i].w))
 	}
-	weight := func(k, i int) reg.VecVirtual {
-		r := s.reg()
-		s.loadWeights(mem(s.w, row*k+row/per*i), r, s.run.Half)
+	load := func(from operand.Mem, i int) reg.VecVirtual {
+		if partial {
+			return k.loadMasked(from, k.ms, i)
+		}
+		r := k.reg()
+		k.I(x86.VMOVUPS(from, r))
 		return r
 	}
-	var b [][]reg.VecVirtual
-	if (s.run.Width+len(s.acc))*per+1 <= room {
-		for k := range s.run.Width {
-			b = append(b, nil)
+	// through goes through `left` rows of cells for some of the rows of pixels.
+	through := func(label string, sets []windowSums) {
+		k.Label(label)
+		cell, tap := k.window(table, 0)
+		if edge {
+			k.addRow(sets, load, k.cellsOrZeros(k.args, k.x, cell, tap))
+		} else {
+			k.addRow(sets, load, k.neighbours(cell, tap, (pixels-1)*k.run.Stride+k.run.Width))
+		}
+		for _, s := range sets {
+			k.I(x86.ADDQ(operand.I32(weightRow(k.run.Half)*k.run.Width), s.w))
+		}
+		k.I(x86.ADDQ(operand.I8(16), table))
+		k.I(x86.DECQ(left))
+		k.I(x86.JNE(operand.LabelRef(label)))
+	}
+	k.I(x86.MOVQ(mem(k.args, rowsKH), left))
+	if rows == 1 {
+		through(label+"row", sets)
+	} else {
+		k.I(x86.MOVQ(mem(k.args, rowsDown), left))
+		through(label+"first", sets[:1])
+		k.I(x86.MOVQ(mem(k.args, rowsKH), left))
+		k.I(x86.SUBQ(mem(k.args, rowsDown), left))
+		k.I(x86.JEQ(operand.LabelRef(label + "apart")))
+		through(label+"both", sets)
+		k.Label(label + "apart")
+		// The second row's table follows the first one's: on to its last entries.
+		next := k.GP64()
+		k.I(x86.MOVQ(k.rowBytes(), next))
+		k.I(x86.ADDQ(next, table))
+		k.I(x86.MOVQ(mem(k.args, rowsDown), left))
+		k.I(x86.MOVQ(left, next))
+		k.I(x86.SHLQ(operand.U8(4), next))
+		k.I(x86.SUBQ(next, table))
+		through(label+"second", sets[1:])
+	}
+	k.relu(mem(k.args, rowsAct), all, label+"store")
+	at := []reg.GPVirtual{k.out}
+	if rows == 2 {
+		second, bytes := k.table(), k.rowBytes()
+		k.I(x86.ADDQ(second, bytes))
+		at = append(at, k.GP64())
+		k.I(x86.MOVQ(mem(bytes, 0), at[1]))
+		k.I(x86.SUBQ(mem(second, 0), at[1]))
+		k.I(x86.ADDQ(k.out, at[1]))
+	}
+	for i, s := range sets {
+		for _, acc := range s.acc {
+			for n, r := range acc {
+				if partial {
+					k.storeMasked(r, k.ms, n, mem(at[i], 64/per*n))
+				} else {
+					k.I(x86.VMOVUPS(r, mem(at[i], 64/per*n)))
+				}
+			}
+			k.I(x86.ADDQ(mem(k.args, rowsOutStep), at[i]))
+		}
+	}
+}
+
+// windowSums are the sums of some pixels of a row, whose windows have cells in common,
+// and where the weights of their next row are.
+type windowSums struct {
+	w   reg.GPVirtual
+	acc [][]reg.VecVirtual
+}
+
+// addRow adds a row of cells to sums of rows that share it. It takes cells from left to
+// right, so that each sum still takes its terms in order. at is asked for the cells in
+// that order, for byte 0 of each first.
+func (k *depthwiseRows) addRow(sets []windowSums, load func(operand.Mem, int) reg.VecVirtual, at func(j, disp int) operand.Mem) {
+	per, row, width := k.perPanel(), weightRow(k.run.Half), k.run.Width
+	// Where registers are few weights are loaded for each use. AVX2 has masks in two.
+	room := 14
+	if k.avx512 {
+		room = 24 // the allocator needs some to spare
+	}
+	weight := func(s windowSums, n, i int) reg.VecVirtual {
+		r := k.reg()
+		k.loadWeights(mem(s.w, row*n+row/per*i), r, k.run.Half)
+		return r
+	}
+	pixels := len(sets[0].acc)
+	b := make([][][]reg.VecVirtual, len(sets))
+	room -= 1 + pixels*per*len(sets)
+	for n, s := range sets {
+		if room -= width * per; room < 0 {
+			break
+		}
+		for x := range width {
+			b[n] = append(b[n], nil)
 			for i := range per {
-				b[k] = append(b[k], weight(k, i))
+				b[n][x] = append(b[n][x], weight(s, x, i))
 			}
 		}
 	}
-	for j := range s.cells() {
+	for j := range (pixels-1)*k.run.Stride + width {
 		for i := range per {
-			x := s.load(at(j, 64/per*i), i)
-			for m := range s.acc {
-				k := j - m*s.run.Stride
-				switch {
-				case k < 0 || k >= s.run.Width:
-				case b != nil:
-					s.I(x86.VFMADD231PS(b[k][i], x, s.acc[m][i]))
-				case s.run.Half:
-					s.I(x86.VFMADD231PS(weight(k, i), x, s.acc[m][i]))
-				default:
-					s.I(x86.VFMADD231PS(mem(s.w, row*k+row/per*i), x, s.acc[m][i]))
+			x := load(at(j, 64/per*i), i)
+			for n, s := range sets {
+				for m := range pixels {
+					c := j - m*k.run.Stride
+					switch {
+					case c < 0 || c >= width:
+					case b[n] != nil:
+						k.I(x86.VFMADD231PS(b[n][c][i], x, s.acc[m][i]))
+					case k.run.Half:
+						k.I(x86.VFMADD231PS(weight(s, c, i), x, s.acc[m][i]))
+					default:
+						k.I(x86.VFMADD231PS(mem(s.w, row*c+row/per*i), x, s.acc[m][i]))
+					}
 				}
 			}
 		}
@@ -238,12 +314,12 @@ func (s windowSums) row(at func(j, disp int) operand.Mem) {
 
 // neighbours gives the addresses of cells that lie a tap apart from cell on.
 func (v *vector) neighbours(cell, tap reg.GPVirtual, n int) func(j, disp int) operand.Mem {
-	at := v.panelAddresses(cell, tap, min(n, 8))
+	at := v.panelAddresses(cell, tap, min(n, 4))
 	return func(j, disp int) operand.Mem {
-		if j > 0 && j%8 == 0 && disp == 0 {
-			v.I(x86.LEAQ(operand.Mem{Base: cell, Index: tap, Scale: 8}, cell))
+		if j > 0 && j%4 == 0 && disp == 0 {
+			v.I(x86.LEAQ(operand.Mem{Base: cell, Index: tap, Scale: 4}, cell))
 		}
-		return at(j%8, disp)
+		return at(j%4, disp)
 	}
 }
 

@@ -3,6 +3,7 @@ package conv
 import (
 	"fmt"
 	"go/format"
+	"slices"
 	"sort"
 	"strings"
 
@@ -75,6 +76,15 @@ func tileSizes(all bool, rowPixels []int, most int) []int {
 		if set[m] {
 			sizes = append(sizes, m)
 		}
+	}
+	return sizes
+}
+
+// pairSizes are the sizes of tiles of kernels of pairs of rows, of those that rows are cut
+// into: the largest, as the allocator of registers does not manage more in one function.
+func pairSizes(sizes []int) []int {
+	if len(sizes) > 4 {
+		return append(slices.Clone(sizes[:3]), 1)
 	}
 	return sizes
 }
@@ -167,7 +177,11 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 				}
 			}
 			for _, r := range need.runs(half) {
-				depthwiseRowsX86(v, i, r, tileSizes(need.All, need.RowPixels, i.rowPixels()))
+				sizes := tileSizes(need.All, need.RowPixels, i.rowPixels())
+				depthwiseRowsX86(v, i, r, sizes)
+				if v.avx512 {
+					depthwisePairsX86(v, i, r, pairSizes(sizes))
+				}
 			}
 		}
 		if need.All || need.PoolMax {
@@ -254,6 +268,13 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 	b.WriteString("}\n")
 	for _, i := range isas {
 		fmt.Fprintf(&b, "\nvar kernels%s = kernelTable{\n\tname: %q,\n\tmr:   %d,\n", i, strings.ToLower(i.String()), i.Pixels())
+		if i == AVX512 {
+			set := 0
+			for _, m := range pairSizes(tileSizes(n.All, n.RowPixels, i.rowPixels())) {
+				set |= 1 << m
+			}
+			fmt.Fprintf(&b, "\tpairSizes: %#x,\n", set)
+		}
 		if i.rowPixels() > 0 {
 			fmt.Fprintf(&b, "\trowPixels: %d,\n", i.rowPixels())
 		}
@@ -339,25 +360,30 @@ func (n Need) runTable(b *strings.Builder, i ISA, half bool) {
 	if len(runs) == 0 {
 		return
 	}
-	if i == NEON {
-		fmt.Fprintf(b, "\tdepthwiseRun%s: depthwiseRuns{\n", fieldSuffix(half))
-	} else {
-		fmt.Fprintf(b, "\tdepthwiseRows%s: depthwiseRowKernels{\n", fieldSuffix(half))
+	fields := []struct {
+		field string
+		name  func(Run) string
+	}{{"depthwiseRows%s: depthwiseRowKernels", func(r Run) string { return r.rowsName(i) }}}
+	switch i {
+	case NEON:
+		fields[0].field, fields[0].name = "depthwiseRun%s: depthwiseRuns", Run.Name
+	case AVX512:
+		fields = append(fields, fields[0])
+		fields[1].field, fields[1].name = "depthwisePairs%s: depthwiseRowKernels", func(r Run) string { return r.pairsName(i) }
 	}
-	for k, r := range runs {
-		if k == 0 || runs[k-1].Width != r.Width {
-			fmt.Fprintf(b, "\t\t%d: {\n", r.Width)
+	for _, f := range fields {
+		fmt.Fprintf(b, "\t"+f.field+"{\n", fieldSuffix(half))
+		for k, r := range runs {
+			if k == 0 || runs[k-1].Width != r.Width {
+				fmt.Fprintf(b, "\t\t%d: {\n", r.Width)
+			}
+			fmt.Fprintf(b, "\t\t\t%d: %s,\n", r.Stride, f.name(r))
+			if k+1 == len(runs) || runs[k+1].Width != r.Width {
+				b.WriteString("\t\t},\n")
+			}
 		}
-		name := r.Name()
-		if i != NEON {
-			name = r.rowsName(i)
-		}
-		fmt.Fprintf(b, "\t\t\t%d: %s,\n", r.Stride, name)
-		if k+1 == len(runs) || runs[k+1].Width != r.Width {
-			b.WriteString("\t\t},\n")
-		}
+		b.WriteString("\t},\n")
 	}
-	b.WriteString("\t},\n")
 }
 
 func fieldSuffix(half bool) string {
