@@ -159,11 +159,6 @@ func depthwisePairsF32w3s1AVX512(a *depthwiseRowsArgs)
 //go:noescape
 func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
 
-// depthwisePairsF32w3s2AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwisePairsF32w3s2AVX512(a *depthwiseRowsArgs)
-
 // depthwiseRowsF32w5s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
 //
 //go:noescape
@@ -178,11 +173,6 @@ func depthwisePairsF32w5s1AVX512(a *depthwiseRowsArgs)
 //
 //go:noescape
 func depthwiseRowsF32w5s2AVX512(a *depthwiseRowsArgs)
-
-// depthwisePairsF32w5s2AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwisePairsF32w5s2AVX512(a *depthwiseRowsArgs)
 
 // convF16x1x16AVX512 computes 1 pixels of 1 panels; see convArgs.
 //
@@ -339,11 +329,6 @@ func depthwisePairsF16w3s1AVX512(a *depthwiseRowsArgs)
 //go:noescape
 func depthwiseRowsF16w3s2AVX512(a *depthwiseRowsArgs)
 
-// depthwisePairsF16w3s2AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwisePairsF16w3s2AVX512(a *depthwiseRowsArgs)
-
 // depthwiseRowsF16w5s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
 //
 //go:noescape
@@ -358,11 +343,6 @@ func depthwisePairsF16w5s1AVX512(a *depthwiseRowsArgs)
 //
 //go:noescape
 func depthwiseRowsF16w5s2AVX512(a *depthwiseRowsArgs)
-
-// depthwisePairsF16w5s2AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwisePairsF16w5s2AVX512(a *depthwiseRowsArgs)
 
 // poolMaxF32AVX512 computes the maximum of a window; see poolArgs.
 //

@@ -116,11 +116,9 @@ var kernelsAVX512 = kernelTable{
 	depthwisePairs: depthwiseRowKernels{
 		3: {
 			1: depthwisePairsF32w3s1AVX512,
-			2: depthwisePairsF32w3s2AVX512,
 		},
 		5: {
 			1: depthwisePairsF32w5s1AVX512,
-			2: depthwisePairsF32w5s2AVX512,
 		},
 	},
 	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
@@ -140,11 +138,9 @@ var kernelsAVX512 = kernelTable{
 	depthwisePairsHalf: depthwiseRowKernels{
 		3: {
 			1: depthwisePairsF16w3s1AVX512,
-			2: depthwisePairsF16w3s2AVX512,
 		},
 		5: {
 			1: depthwisePairsF16w5s1AVX512,
-			2: depthwisePairsF16w5s2AVX512,
 		},
 	},
 	poolMax: poolMaxF32AVX512,

@@ -146,7 +146,8 @@ func (r Run) pairsName(i ISA) string {
 
 // depthwisePairsX86 generates the kernel of a whole panel over the pixels of pairs of
 // rows. A tile has sums of both, up to sixteen, enough to hide the latency of any, and
-// cells of the rows that both read are loaded once.
+// cells of the rows that both read are loaded once. Windows at a distance of 2 share too
+// little, and wait for memory.
 func depthwisePairsX86(v *vector, i ISA, r Run, sizes []int) {
 	v.Function(r.pairsName(i), "func(a *depthwiseRowsArgs)",
 		fmt.Sprintf("%s computes some pairs of rows of a whole panel; see depthwiseRowsArgs.", r.pairsName(i)))

@@ -179,7 +179,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 			for _, r := range need.runs(half) {
 				sizes := tileSizes(need.All, need.RowPixels, i.rowPixels())
 				depthwiseRowsX86(v, i, r, sizes)
-				if v.avx512 {
+				if v.avx512 && r.Stride == 1 {
 					depthwisePairsX86(v, i, r, pairSizes(sizes))
 				}
 			}
@@ -371,7 +371,13 @@ func (n Need) runTable(b *strings.Builder, i ISA, half bool) {
 		fields = append(fields, fields[0])
 		fields[1].field, fields[1].name = "depthwisePairs%s: depthwiseRowKernels", func(r Run) string { return r.pairsName(i) }
 	}
-	for _, f := range fields {
+	for i, f := range fields {
+		if i == 1 {
+			runs = slices.DeleteFunc(runs, func(r Run) bool { return r.Stride != 1 })
+		}
+		if len(runs) == 0 {
+			break
+		}
 		fmt.Fprintf(b, "\t"+f.field+"{\n", fieldSuffix(half))
 		for k, r := range runs {
 			if k == 0 || runs[k-1].Width != r.Width {

@@ -114,8 +114,9 @@ func depthwiseX86(v *vector, name string, pixels int, half bool) {
 	v.end()
 }
 
-// poolX86 generates a pooling kernel: four registers of channels at a time, then
-// one, then the last channels under a mask.
+// poolX86 generates a pooling kernel: as many registers of channels at a time as keep
+// loading while sums wait for the ones before, then four, then one, then the last channels
+// under a mask.
 func poolX86(v *vector, name string, max bool) {
 	what := "sum, or the average,"
 	if max {
@@ -201,6 +202,7 @@ func poolX86(v *vector, name string, max bool) {
 		v.I(x86.SUBQ(operand.I32(step), chans))
 		v.I(x86.JMP(operand.LabelRef(label)))
 	}
+	loop("many", "four", v.floats())
 	loop("four", "single", 4)
 	loop("single", "partial", 1)
 	v.Label("partial")
