@@ -39,6 +39,11 @@ func depthwiseF32x4x16AVX512(a *depthwiseArgs)
 //go:noescape
 func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
 
+// depthwisePairsF32w3s1AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwisePairsF32w3s1AVX512(a *depthwiseRowsArgs)
+
 // depthwiseRowsF32w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
 //
 //go:noescape

@@ -1402,10 +1402,10 @@ wholetile:
 	JGT     whole1edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole1row:
 	MOVL        20(BX), R8
@@ -1413,18 +1413,18 @@ whole1row:
 	ADDQ        8(BX), R8
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
-	VMOVUPS     (SI), Z1
-	VMOVUPS     64(SI), Z2
-	VMOVUPS     128(SI), Z3
+	VMOVUPS     (DI), Z1
+	VMOVUPS     64(DI), Z2
+	VMOVUPS     128(DI), Z3
 	VMOVUPS     (R8), Z4
 	VFMADD231PS Z1, Z4, Z0
 	VMOVUPS     (R8)(R9*1), Z1
 	VFMADD231PS Z2, Z1, Z0
 	VMOVUPS     (R8)(R9*2), Z1
 	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole1row
 	CMPQ        72(AX), $+1
 	JNE         whole1store
@@ -1440,10 +1440,10 @@ whole1store:
 whole1edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole1edgerow:
 	MOVL        20(BX), R8
@@ -1456,9 +1456,9 @@ whole1edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z1
-	VMOVUPS     64(SI), Z2
-	VMOVUPS     128(SI), Z3
+	VMOVUPS     (DI), Z1
+	VMOVUPS     64(DI), Z2
+	VMOVUPS     128(DI), Z3
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -1478,9 +1478,9 @@ whole1edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Z1
 	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole1edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole1edgestore
@@ -1501,13 +1501,13 @@ whole4:
 	JGT     whole4edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole4row:
 	MOVL        20(BX), R8
@@ -1516,10 +1516,9 @@ whole4row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	VMOVUPS     (SI), Z4
-	VMOVUPS     64(SI), Z11
-	VMOVUPS     128(SI), Z12
+	VMOVUPS     (DI), Z4
+	VMOVUPS     64(DI), Z11
+	VMOVUPS     128(DI), Z12
 	VMOVUPS     (R8), Z13
 	VFMADD231PS Z4, Z13, Z0
 	VMOVUPS     (R8)(R9*1), Z13
@@ -1533,14 +1532,15 @@ whole4row:
 	VFMADD231PS Z12, Z13, Z1
 	VFMADD231PS Z11, Z13, Z2
 	VFMADD231PS Z4, Z13, Z3
-	VMOVUPS     (R8)(R9*4), Z4
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS     (R8), Z4
 	VFMADD231PS Z12, Z4, Z2
 	VFMADD231PS Z11, Z4, Z3
-	VMOVUPS     (R8)(R11*1), Z4
+	VMOVUPS     (R8)(R9*1), Z4
 	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole4row
 	CMPQ        72(AX), $+1
 	JNE         whole4store
@@ -1565,13 +1565,13 @@ whole4store:
 whole4edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole4edgerow:
 	MOVL        20(BX), R8
@@ -1584,9 +1584,9 @@ whole4edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z4
-	VMOVUPS     64(SI), Z11
-	VMOVUPS     128(SI), Z12
+	VMOVUPS     (DI), Z4
+	VMOVUPS     64(DI), Z11
+	VMOVUPS     128(DI), Z12
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -1633,9 +1633,9 @@ whole4edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Z4
 	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole4edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole4edgestore
@@ -1665,9 +1665,8 @@ whole8:
 	JGT     whole8edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -1675,7 +1674,8 @@ whole8:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole8row:
 	MOVL        20(BX), R8
@@ -1684,11 +1684,9 @@ whole8row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	LEAQ        (R10)(R9*4), R12
-	VMOVUPS     (SI), Z14
-	VMOVUPS     64(SI), Z15
-	VMOVUPS     128(SI), Z16
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
 	VMOVUPS     (R8), Z17
 	VFMADD231PS Z14, Z17, Z0
 	VMOVUPS     (R8)(R9*1), Z17
@@ -1702,31 +1700,32 @@ whole8row:
 	VFMADD231PS Z16, Z17, Z1
 	VFMADD231PS Z15, Z17, Z2
 	VFMADD231PS Z14, Z17, Z3
-	VMOVUPS     (R8)(R9*4), Z17
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS     (R8), Z17
 	VFMADD231PS Z16, Z17, Z2
 	VFMADD231PS Z15, Z17, Z3
 	VFMADD231PS Z14, Z17, Z4
-	VMOVUPS     (R8)(R11*1), Z17
+	VMOVUPS     (R8)(R9*1), Z17
 	VFMADD231PS Z16, Z17, Z3
 	VFMADD231PS Z15, Z17, Z4
 	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS     (R8)(R10*2), Z17
+	VMOVUPS     (R8)(R9*2), Z17
 	VFMADD231PS Z16, Z17, Z4
 	VFMADD231PS Z15, Z17, Z11
 	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS     (R8)(R12*1), Z17
+	VMOVUPS     (R8)(R10*1), Z17
 	VFMADD231PS Z16, Z17, Z11
 	VFMADD231PS Z15, Z17, Z12
 	VFMADD231PS Z14, Z17, Z13
-	LEAQ        (R8)(R9*8), R8
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS     (R8), Z14
 	VFMADD231PS Z16, Z14, Z12
 	VFMADD231PS Z15, Z14, Z13
 	VMOVUPS     (R8)(R9*1), Z14
 	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole8row
 	CMPQ        72(AX), $+1
 	JNE         whole8store
@@ -1763,9 +1762,8 @@ whole8store:
 whole8edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -1773,7 +1771,8 @@ whole8edge:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole8edgerow:
 	MOVL        20(BX), R8
@@ -1786,9 +1785,9 @@ whole8edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z14
-	VMOVUPS     64(SI), Z15
-	VMOVUPS     128(SI), Z16
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -1871,9 +1870,9 @@ whole8edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Z14
 	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole8edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole8edgestore
@@ -1908,11 +1907,12 @@ whole8edgestore:
 	JMP     wholetile
 
 wholeend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  whole
 	VZEROUPPER
 	RET
@@ -1944,10 +1944,10 @@ partialtile:
 	JGT     partial1edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial1row:
 	MOVL        20(BX), R8
@@ -1955,18 +1955,18 @@ partial1row:
 	ADDQ        8(BX), R8
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
-	VMOVUPS     (SI), Z1
-	VMOVUPS     64(SI), Z2
-	VMOVUPS     128(SI), Z3
+	VMOVUPS     (DI), Z1
+	VMOVUPS     64(DI), Z2
+	VMOVUPS     128(DI), Z3
 	VMOVUPS.Z   (R8), K1, Z4
 	VFMADD231PS Z1, Z4, Z0
 	VMOVUPS.Z   (R8)(R9*1), K1, Z1
 	VFMADD231PS Z2, Z1, Z0
 	VMOVUPS.Z   (R8)(R9*2), K1, Z1
 	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial1row
 	CMPQ        72(AX), $+1
 	JNE         partial1store
@@ -1982,10 +1982,10 @@ partial1store:
 partial1edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial1edgerow:
 	MOVL        20(BX), R8
@@ -1998,9 +1998,9 @@ partial1edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z1
-	VMOVUPS     64(SI), Z2
-	VMOVUPS     128(SI), Z3
+	VMOVUPS     (DI), Z1
+	VMOVUPS     64(DI), Z2
+	VMOVUPS     128(DI), Z3
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -2020,9 +2020,9 @@ partial1edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS.Z   (R12), K1, Z1
 	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial1edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial1edgestore
@@ -2043,13 +2043,13 @@ partial4:
 	JGT     partial4edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial4row:
 	MOVL        20(BX), R8
@@ -2058,10 +2058,9 @@ partial4row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	VMOVUPS     (SI), Z4
-	VMOVUPS     64(SI), Z11
-	VMOVUPS     128(SI), Z12
+	VMOVUPS     (DI), Z4
+	VMOVUPS     64(DI), Z11
+	VMOVUPS     128(DI), Z12
 	VMOVUPS.Z   (R8), K1, Z13
 	VFMADD231PS Z4, Z13, Z0
 	VMOVUPS.Z   (R8)(R9*1), K1, Z13
@@ -2075,14 +2074,15 @@ partial4row:
 	VFMADD231PS Z12, Z13, Z1
 	VFMADD231PS Z11, Z13, Z2
 	VFMADD231PS Z4, Z13, Z3
-	VMOVUPS.Z   (R8)(R9*4), K1, Z4
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z4
 	VFMADD231PS Z12, Z4, Z2
 	VFMADD231PS Z11, Z4, Z3
-	VMOVUPS.Z   (R8)(R11*1), K1, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z4
 	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial4row
 	CMPQ        72(AX), $+1
 	JNE         partial4store
@@ -2107,13 +2107,13 @@ partial4store:
 partial4edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial4edgerow:
 	MOVL        20(BX), R8
@@ -2126,9 +2126,9 @@ partial4edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z4
-	VMOVUPS     64(SI), Z11
-	VMOVUPS     128(SI), Z12
+	VMOVUPS     (DI), Z4
+	VMOVUPS     64(DI), Z11
+	VMOVUPS     128(DI), Z12
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -2175,9 +2175,9 @@ partial4edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS.Z   (R12), K1, Z4
 	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial4edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial4edgestore
@@ -2207,9 +2207,8 @@ partial8:
 	JGT     partial8edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2217,7 +2216,8 @@ partial8:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial8row:
 	MOVL        20(BX), R8
@@ -2226,11 +2226,9 @@ partial8row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	LEAQ        (R10)(R9*4), R12
-	VMOVUPS     (SI), Z14
-	VMOVUPS     64(SI), Z15
-	VMOVUPS     128(SI), Z16
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
 	VMOVUPS.Z   (R8), K1, Z17
 	VFMADD231PS Z14, Z17, Z0
 	VMOVUPS.Z   (R8)(R9*1), K1, Z17
@@ -2244,31 +2242,32 @@ partial8row:
 	VFMADD231PS Z16, Z17, Z1
 	VFMADD231PS Z15, Z17, Z2
 	VFMADD231PS Z14, Z17, Z3
-	VMOVUPS.Z   (R8)(R9*4), K1, Z17
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z17
 	VFMADD231PS Z16, Z17, Z2
 	VFMADD231PS Z15, Z17, Z3
 	VFMADD231PS Z14, Z17, Z4
-	VMOVUPS.Z   (R8)(R11*1), K1, Z17
+	VMOVUPS.Z   (R8)(R9*1), K1, Z17
 	VFMADD231PS Z16, Z17, Z3
 	VFMADD231PS Z15, Z17, Z4
 	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R8)(R10*2), K1, Z17
+	VMOVUPS.Z   (R8)(R9*2), K1, Z17
 	VFMADD231PS Z16, Z17, Z4
 	VFMADD231PS Z15, Z17, Z11
 	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS.Z   (R8)(R12*1), K1, Z17
+	VMOVUPS.Z   (R8)(R10*1), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	VFMADD231PS Z15, Z17, Z12
 	VFMADD231PS Z14, Z17, Z13
-	LEAQ        (R8)(R9*8), R8
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS.Z   (R8), K1, Z14
 	VFMADD231PS Z16, Z14, Z12
 	VFMADD231PS Z15, Z14, Z13
 	VMOVUPS.Z   (R8)(R9*1), K1, Z14
 	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial8row
 	CMPQ        72(AX), $+1
 	JNE         partial8store
@@ -2305,9 +2304,8 @@ partial8store:
 partial8edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2315,7 +2313,8 @@ partial8edge:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial8edgerow:
 	MOVL        20(BX), R8
@@ -2328,9 +2327,9 @@ partial8edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z14
-	VMOVUPS     64(SI), Z15
-	VMOVUPS     128(SI), Z16
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -2413,9 +2412,9 @@ partial8edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS.Z   (R12), K1, Z14
 	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial8edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial8edgestore
@@ -2450,12 +2449,1541 @@ partial8edgestore:
 	JMP     partialtile
 
 partialend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwisePairsF32w3s1AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·depthwisePairsF32w3s1AVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+pair:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+pairtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     pairend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     pair8
+	CMPQ    BX, $+4
+	JGE     pair4
+	CMPQ    DX, 104(AX)
+	JLT     pair1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     pair1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    40(AX), R8
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, R8
+	MOVQ    32(AX), SI
+	MOVQ    144(AX), SI
+
+pair1first:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	VMOVUPS     (DI), Z2
+	VMOVUPS     64(DI), Z3
+	VMOVUPS     128(DI), Z4
+	VMOVUPS     (R9), Z5
+	VFMADD231PS Z2, Z5, Z0
+	VMOVUPS     (R9)(R10*1), Z2
+	VFMADD231PS Z3, Z2, Z0
+	VMOVUPS     (R9)(R10*2), Z2
+	VFMADD231PS Z4, Z2, Z0
+	ADDQ        $+192, DI
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair1first
+	MOVQ        32(AX), SI
+	SUBQ        144(AX), SI
+	JEQ         pair1apart
+
+pair1both:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	VMOVUPS     (DI), Z2
+	VMOVUPS     64(DI), Z3
+	VMOVUPS     128(DI), Z4
+	VMOVUPS     (R8), Z5
+	VMOVUPS     64(R8), Z12
+	VMOVUPS     128(R8), Z13
+	VMOVUPS     (R9), Z14
+	VFMADD231PS Z2, Z14, Z0
+	VFMADD231PS Z5, Z14, Z1
+	VMOVUPS     (R9)(R10*1), Z2
+	VFMADD231PS Z3, Z2, Z0
+	VFMADD231PS Z12, Z2, Z1
+	VMOVUPS     (R9)(R10*2), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z13, Z2, Z1
+	ADDQ        $+192, DI
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair1both
+
+pair1apart:
+	MOVQ 32(AX), SI
+	LEAQ 1(SI)(SI*1), SI
+	SHLQ $0x03, SI
+	MOVQ SI, DI
+	ADDQ DI, BX
+	MOVQ 144(AX), SI
+	MOVQ SI, DI
+	SHLQ $0x04, DI
+	SUBQ DI, BX
+
+pair1second:
+	MOVL        20(BX), DI
+	IMULQ       DX, DI
+	ADDQ        8(BX), DI
+	ADDQ        (AX), DI
+	MOVL        16(BX), R9
+	VMOVUPS     (R8), Z2
+	VMOVUPS     64(R8), Z3
+	VMOVUPS     128(R8), Z4
+	VMOVUPS     (DI), Z5
+	VFMADD231PS Z2, Z5, Z1
+	VMOVUPS     (DI)(R9*1), Z2
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (DI)(R9*2), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair1second
+	CMPQ        72(AX), $+1
+	JNE         pair1store
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+	VMAXPS      Z1, Z6, Z1
+
+pair1store:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    32(AX), SI
+	LEAQ    1(SI)(SI*1), SI
+	SHLQ    $0x03, SI
+	ADDQ    BX, SI
+	MOVQ    (SI), SI
+	SUBQ    (BX), SI
+	ADDQ    CX, SI
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (SI)
+	ADDQ    56(AX), SI
+	ADDQ    $+1, DX
+	JMP     pairtile
+
+pair1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    40(AX), R8
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, R8
+	MOVQ    32(AX), SI
+	MOVQ    144(AX), SI
+
+pair1edgefirst:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	MOVQ        DX, R11
+	IMULQ       128(AX), R11
+	SUBQ        136(AX), R11
+	LEAQ        channelMask<>+0(SB), R12
+	ADDQ        $+64, R12
+	VMOVUPS     (DI), Z2
+	VMOVUPS     64(DI), Z3
+	VMOVUPS     128(DI), Z4
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z5
+	VFMADD231PS Z2, Z5, Z0
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z2
+	VFMADD231PS Z3, Z2, Z0
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z2
+	VFMADD231PS Z4, Z2, Z0
+	ADDQ        $+192, DI
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair1edgefirst
+	MOVQ        32(AX), SI
+	SUBQ        144(AX), SI
+	JEQ         pair1edgeapart
+
+pair1edgeboth:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	MOVQ        DX, R11
+	IMULQ       128(AX), R11
+	SUBQ        136(AX), R11
+	LEAQ        channelMask<>+0(SB), R12
+	ADDQ        $+64, R12
+	VMOVUPS     (DI), Z2
+	VMOVUPS     64(DI), Z3
+	VMOVUPS     128(DI), Z4
+	VMOVUPS     (R8), Z5
+	VMOVUPS     64(R8), Z12
+	VMOVUPS     128(R8), Z13
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z14
+	VFMADD231PS Z2, Z14, Z0
+	VFMADD231PS Z5, Z14, Z1
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z2
+	VFMADD231PS Z3, Z2, Z0
+	VFMADD231PS Z12, Z2, Z1
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z13, Z2, Z1
+	ADDQ        $+192, DI
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair1edgeboth
+
+pair1edgeapart:
+	MOVQ 32(AX), SI
+	LEAQ 1(SI)(SI*1), SI
+	SHLQ $0x03, SI
+	MOVQ SI, DI
+	ADDQ DI, BX
+	MOVQ 144(AX), SI
+	MOVQ SI, DI
+	SHLQ $0x04, DI
+	SUBQ DI, BX
+
+pair1edgesecond:
+	MOVL        20(BX), DI
+	IMULQ       DX, DI
+	ADDQ        8(BX), DI
+	ADDQ        (AX), DI
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (R8), Z2
+	VMOVUPS     64(R8), Z3
+	VMOVUPS     128(R8), Z4
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z2, Z5, Z1
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair1edgesecond
+	CMPQ        72(AX), $+1
+	JNE         pair1edgestore
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+pair1edgestore:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    32(AX), SI
+	LEAQ    1(SI)(SI*1), SI
+	SHLQ    $0x03, SI
+	ADDQ    BX, SI
+	MOVQ    (SI), SI
+	SUBQ    (BX), SI
+	ADDQ    CX, SI
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (SI)
+	ADDQ    56(AX), SI
+	ADDQ    $+1, DX
+	JMP     pairtile
+
+pair4:
+	CMPQ    DX, 104(AX)
+	JLT     pair4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     pair4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, DI
+	MOVQ    40(AX), R8
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, R8
+	MOVQ    32(AX), SI
+	MOVQ    144(AX), SI
+
+pair4first:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
+	VMOVUPS     (R9), Z17
+	VFMADD231PS Z14, Z17, Z0
+	VMOVUPS     (R9)(R10*1), Z17
+	VFMADD231PS Z15, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	VMOVUPS     (R9)(R10*2), Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z15, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	VMOVUPS     (R9)(R11*1), Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z15, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Z14
+	VFMADD231PS Z16, Z14, Z2
+	VFMADD231PS Z15, Z14, Z3
+	VMOVUPS     (R9)(R10*1), Z14
+	VFMADD231PS Z16, Z14, Z3
+	ADDQ        $+192, DI
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair4first
+	MOVQ        32(AX), SI
+	SUBQ        144(AX), SI
+	JEQ         pair4apart
+
+pair4both:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
+	VMOVUPS     (R8), Z17
+	VMOVUPS     64(R8), Z18
+	VMOVUPS     128(R8), Z19
+	VMOVUPS     (R9), Z20
+	VFMADD231PS Z14, Z20, Z0
+	VFMADD231PS Z17, Z20, Z4
+	VMOVUPS     (R9)(R10*1), Z20
+	VFMADD231PS Z15, Z20, Z0
+	VFMADD231PS Z14, Z20, Z1
+	VFMADD231PS Z18, Z20, Z4
+	VFMADD231PS Z17, Z20, Z5
+	VMOVUPS     (R9)(R10*2), Z20
+	VFMADD231PS Z16, Z20, Z0
+	VFMADD231PS Z15, Z20, Z1
+	VFMADD231PS Z14, Z20, Z2
+	VFMADD231PS Z19, Z20, Z4
+	VFMADD231PS Z18, Z20, Z5
+	VFMADD231PS Z17, Z20, Z12
+	VMOVUPS     (R9)(R11*1), Z20
+	VFMADD231PS Z16, Z20, Z1
+	VFMADD231PS Z15, Z20, Z2
+	VFMADD231PS Z14, Z20, Z3
+	VFMADD231PS Z19, Z20, Z5
+	VFMADD231PS Z18, Z20, Z12
+	VFMADD231PS Z17, Z20, Z13
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Z14
+	VFMADD231PS Z16, Z14, Z2
+	VFMADD231PS Z15, Z14, Z3
+	VFMADD231PS Z19, Z14, Z12
+	VFMADD231PS Z18, Z14, Z13
+	VMOVUPS     (R9)(R10*1), Z14
+	VFMADD231PS Z16, Z14, Z3
+	VFMADD231PS Z19, Z14, Z13
+	ADDQ        $+192, DI
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair4both
+
+pair4apart:
+	MOVQ 32(AX), SI
+	LEAQ 1(SI)(SI*1), SI
+	SHLQ $0x03, SI
+	MOVQ SI, DI
+	ADDQ DI, BX
+	MOVQ 144(AX), SI
+	MOVQ SI, DI
+	SHLQ $0x04, DI
+	SUBQ DI, BX
+
+pair4second:
+	MOVL        20(BX), DI
+	IMULQ       DX, DI
+	ADDQ        8(BX), DI
+	ADDQ        (AX), DI
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (R8), Z14
+	VMOVUPS     64(R8), Z15
+	VMOVUPS     128(R8), Z16
+	VMOVUPS     (DI), Z17
+	VFMADD231PS Z14, Z17, Z4
+	VMOVUPS     (DI)(R9*1), Z17
+	VFMADD231PS Z15, Z17, Z4
+	VFMADD231PS Z14, Z17, Z5
+	VMOVUPS     (DI)(R9*2), Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z15, Z17, Z5
+	VFMADD231PS Z14, Z17, Z12
+	VMOVUPS     (DI)(R10*1), Z17
+	VFMADD231PS Z16, Z17, Z5
+	VFMADD231PS Z15, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	LEAQ        (DI)(R9*4), DI
+	VMOVUPS     (DI), Z14
+	VFMADD231PS Z16, Z14, Z12
+	VFMADD231PS Z15, Z14, Z13
+	VMOVUPS     (DI)(R9*1), Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair4second
+	CMPQ        72(AX), $+1
+	JNE         pair4store
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+	VMAXPS      Z2, Z8, Z2
+	VMAXPS      Z3, Z8, Z3
+	VMAXPS      Z4, Z8, Z4
+	VMAXPS      Z5, Z8, Z5
+	VMAXPS      Z12, Z8, Z12
+	VMAXPS      Z13, Z8, Z13
+
+pair4store:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    32(AX), SI
+	LEAQ    1(SI)(SI*1), SI
+	SHLQ    $0x03, SI
+	ADDQ    BX, SI
+	MOVQ    (SI), SI
+	SUBQ    (BX), SI
+	ADDQ    CX, SI
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z5, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z12, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z13, (SI)
+	ADDQ    56(AX), SI
+	ADDQ    $+4, DX
+	JMP     pairtile
+
+pair4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, DI
+	MOVQ    40(AX), R8
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, R8
+	MOVQ    32(AX), SI
+	MOVQ    144(AX), SI
+
+pair4edgefirst:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	MOVQ        DX, R11
+	IMULQ       128(AX), R11
+	SUBQ        136(AX), R11
+	LEAQ        channelMask<>+0(SB), R12
+	ADDQ        $+64, R12
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z17
+	VFMADD231PS Z14, Z17, Z0
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z17
+	VFMADD231PS Z15, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z15, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z15, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z14
+	VFMADD231PS Z16, Z14, Z2
+	VFMADD231PS Z15, Z14, Z3
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z14
+	VFMADD231PS Z16, Z14, Z3
+	ADDQ        $+192, DI
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair4edgefirst
+	MOVQ        32(AX), SI
+	SUBQ        144(AX), SI
+	JEQ         pair4edgeapart
+
+pair4edgeboth:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	MOVQ        DX, R11
+	IMULQ       128(AX), R11
+	SUBQ        136(AX), R11
+	LEAQ        channelMask<>+0(SB), R12
+	ADDQ        $+64, R12
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
+	VMOVUPS     (R8), Z17
+	VMOVUPS     64(R8), Z18
+	VMOVUPS     128(R8), Z19
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z20
+	VFMADD231PS Z14, Z20, Z0
+	VFMADD231PS Z17, Z20, Z4
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z20
+	VFMADD231PS Z15, Z20, Z0
+	VFMADD231PS Z14, Z20, Z1
+	VFMADD231PS Z18, Z20, Z4
+	VFMADD231PS Z17, Z20, Z5
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z20
+	VFMADD231PS Z16, Z20, Z0
+	VFMADD231PS Z15, Z20, Z1
+	VFMADD231PS Z14, Z20, Z2
+	VFMADD231PS Z19, Z20, Z4
+	VFMADD231PS Z18, Z20, Z5
+	VFMADD231PS Z17, Z20, Z12
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z20
+	VFMADD231PS Z16, Z20, Z1
+	VFMADD231PS Z15, Z20, Z2
+	VFMADD231PS Z14, Z20, Z3
+	VFMADD231PS Z19, Z20, Z5
+	VFMADD231PS Z18, Z20, Z12
+	VFMADD231PS Z17, Z20, Z13
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z14
+	VFMADD231PS Z16, Z14, Z2
+	VFMADD231PS Z15, Z14, Z3
+	VFMADD231PS Z19, Z14, Z12
+	VFMADD231PS Z18, Z14, Z13
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z14
+	VFMADD231PS Z16, Z14, Z3
+	VFMADD231PS Z19, Z14, Z13
+	ADDQ        $+192, DI
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair4edgeboth
+
+pair4edgeapart:
+	MOVQ 32(AX), SI
+	LEAQ 1(SI)(SI*1), SI
+	SHLQ $0x03, SI
+	MOVQ SI, DI
+	ADDQ DI, BX
+	MOVQ 144(AX), SI
+	MOVQ SI, DI
+	SHLQ $0x04, DI
+	SUBQ DI, BX
+
+pair4edgesecond:
+	MOVL        20(BX), DI
+	IMULQ       DX, DI
+	ADDQ        8(BX), DI
+	ADDQ        (AX), DI
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (R8), Z14
+	VMOVUPS     64(R8), Z15
+	VMOVUPS     128(R8), Z16
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z14, Z17, Z4
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z4
+	VFMADD231PS Z14, Z17, Z5
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z15, Z17, Z5
+	VFMADD231PS Z14, Z17, Z12
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z5
+	VFMADD231PS Z15, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z14
+	VFMADD231PS Z16, Z14, Z12
+	VFMADD231PS Z15, Z14, Z13
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair4edgesecond
+	CMPQ        72(AX), $+1
+	JNE         pair4edgestore
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+	VMAXPS      Z3, Z9, Z3
+	VMAXPS      Z4, Z9, Z4
+	VMAXPS      Z5, Z9, Z5
+	VMAXPS      Z12, Z9, Z12
+	VMAXPS      Z13, Z9, Z13
+
+pair4edgestore:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    32(AX), SI
+	LEAQ    1(SI)(SI*1), SI
+	SHLQ    $0x03, SI
+	ADDQ    BX, SI
+	MOVQ    (SI), SI
+	SUBQ    (BX), SI
+	ADDQ    CX, SI
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z5, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z12, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z13, (SI)
+	ADDQ    56(AX), SI
+	ADDQ    $+4, DX
+	JMP     pairtile
+
+pair8:
+	CMPQ    DX, 104(AX)
+	JLT     pair8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     pair8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, DI
+	MOVQ    40(AX), R8
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, R8
+	MOVQ    32(AX), SI
+	MOVQ    144(AX), SI
+
+pair8first:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS     (DI), Z22
+	VMOVUPS     64(DI), Z23
+	VMOVUPS     128(DI), Z24
+	VMOVUPS     (R9), Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS     (R9)(R10*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS     (R9)(R10*2), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS     (R9)(R11*1), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS     (R9)(R10*1), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z5
+	VMOVUPS     (R9)(R10*2), Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z23, Z25, Z5
+	VFMADD231PS Z22, Z25, Z12
+	VMOVUPS     (R9)(R11*1), Z25
+	VFMADD231PS Z24, Z25, Z5
+	VFMADD231PS Z23, Z25, Z12
+	VFMADD231PS Z22, Z25, Z13
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Z22
+	VFMADD231PS Z24, Z22, Z12
+	VFMADD231PS Z23, Z22, Z13
+	VMOVUPS     (R9)(R10*1), Z22
+	VFMADD231PS Z24, Z22, Z13
+	ADDQ        $+192, DI
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair8first
+	MOVQ        32(AX), SI
+	SUBQ        144(AX), SI
+	JEQ         pair8apart
+
+pair8both:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS     (DI), Z22
+	VMOVUPS     64(DI), Z23
+	VMOVUPS     128(DI), Z24
+	VMOVUPS     (R8), Z25
+	VMOVUPS     64(R8), Z26
+	VMOVUPS     128(R8), Z27
+	VMOVUPS     (R9), Z28
+	VFMADD231PS Z22, Z28, Z0
+	VFMADD231PS Z25, Z28, Z14
+	VMOVUPS     (R9)(R10*1), Z28
+	VFMADD231PS Z23, Z28, Z0
+	VFMADD231PS Z22, Z28, Z1
+	VFMADD231PS Z26, Z28, Z14
+	VFMADD231PS Z25, Z28, Z15
+	VMOVUPS     (R9)(R10*2), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VFMADD231PS Z22, Z28, Z2
+	VFMADD231PS Z27, Z28, Z14
+	VFMADD231PS Z26, Z28, Z15
+	VFMADD231PS Z25, Z28, Z16
+	VMOVUPS     (R9)(R11*1), Z28
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VFMADD231PS Z22, Z28, Z3
+	VFMADD231PS Z27, Z28, Z15
+	VFMADD231PS Z26, Z28, Z16
+	VFMADD231PS Z25, Z28, Z17
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Z28
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VFMADD231PS Z22, Z28, Z4
+	VFMADD231PS Z27, Z28, Z16
+	VFMADD231PS Z26, Z28, Z17
+	VFMADD231PS Z25, Z28, Z18
+	VMOVUPS     (R9)(R10*1), Z28
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VFMADD231PS Z22, Z28, Z5
+	VFMADD231PS Z27, Z28, Z17
+	VFMADD231PS Z26, Z28, Z18
+	VFMADD231PS Z25, Z28, Z19
+	VMOVUPS     (R9)(R10*2), Z28
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VFMADD231PS Z22, Z28, Z12
+	VFMADD231PS Z27, Z28, Z18
+	VFMADD231PS Z26, Z28, Z19
+	VFMADD231PS Z25, Z28, Z20
+	VMOVUPS     (R9)(R11*1), Z28
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z12
+	VFMADD231PS Z22, Z28, Z13
+	VFMADD231PS Z27, Z28, Z19
+	VFMADD231PS Z26, Z28, Z20
+	VFMADD231PS Z25, Z28, Z21
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Z22
+	VFMADD231PS Z24, Z22, Z12
+	VFMADD231PS Z23, Z22, Z13
+	VFMADD231PS Z27, Z22, Z20
+	VFMADD231PS Z26, Z22, Z21
+	VMOVUPS     (R9)(R10*1), Z22
+	VFMADD231PS Z24, Z22, Z13
+	VFMADD231PS Z27, Z22, Z21
+	ADDQ        $+192, DI
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair8both
+
+pair8apart:
+	MOVQ 32(AX), SI
+	LEAQ 1(SI)(SI*1), SI
+	SHLQ $0x03, SI
+	MOVQ SI, DI
+	ADDQ DI, BX
+	MOVQ 144(AX), SI
+	MOVQ SI, DI
+	SHLQ $0x04, DI
+	SUBQ DI, BX
+
+pair8second:
+	MOVL        20(BX), DI
+	IMULQ       DX, DI
+	ADDQ        8(BX), DI
+	ADDQ        (AX), DI
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (R8), Z22
+	VMOVUPS     64(R8), Z23
+	VMOVUPS     128(R8), Z24
+	VMOVUPS     (DI), Z25
+	VFMADD231PS Z22, Z25, Z14
+	VMOVUPS     (DI)(R9*1), Z25
+	VFMADD231PS Z23, Z25, Z14
+	VFMADD231PS Z22, Z25, Z15
+	VMOVUPS     (DI)(R9*2), Z25
+	VFMADD231PS Z24, Z25, Z14
+	VFMADD231PS Z23, Z25, Z15
+	VFMADD231PS Z22, Z25, Z16
+	VMOVUPS     (DI)(R10*1), Z25
+	VFMADD231PS Z24, Z25, Z15
+	VFMADD231PS Z23, Z25, Z16
+	VFMADD231PS Z22, Z25, Z17
+	LEAQ        (DI)(R9*4), DI
+	VMOVUPS     (DI), Z25
+	VFMADD231PS Z24, Z25, Z16
+	VFMADD231PS Z23, Z25, Z17
+	VFMADD231PS Z22, Z25, Z18
+	VMOVUPS     (DI)(R9*1), Z25
+	VFMADD231PS Z24, Z25, Z17
+	VFMADD231PS Z23, Z25, Z18
+	VFMADD231PS Z22, Z25, Z19
+	VMOVUPS     (DI)(R9*2), Z25
+	VFMADD231PS Z24, Z25, Z18
+	VFMADD231PS Z23, Z25, Z19
+	VFMADD231PS Z22, Z25, Z20
+	VMOVUPS     (DI)(R10*1), Z25
+	VFMADD231PS Z24, Z25, Z19
+	VFMADD231PS Z23, Z25, Z20
+	VFMADD231PS Z22, Z25, Z21
+	LEAQ        (DI)(R9*4), DI
+	VMOVUPS     (DI), Z22
+	VFMADD231PS Z24, Z22, Z20
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS     (DI)(R9*1), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair8second
+	CMPQ        72(AX), $+1
+	JNE         pair8store
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+	VMAXPS      Z3, Z10, Z3
+	VMAXPS      Z4, Z10, Z4
+	VMAXPS      Z5, Z10, Z5
+	VMAXPS      Z12, Z10, Z12
+	VMAXPS      Z13, Z10, Z13
+	VMAXPS      Z14, Z10, Z14
+	VMAXPS      Z15, Z10, Z15
+	VMAXPS      Z16, Z10, Z16
+	VMAXPS      Z17, Z10, Z17
+	VMAXPS      Z18, Z10, Z18
+	VMAXPS      Z19, Z10, Z19
+	VMAXPS      Z20, Z10, Z20
+	VMAXPS      Z21, Z10, Z21
+
+pair8store:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    32(AX), SI
+	LEAQ    1(SI)(SI*1), SI
+	SHLQ    $0x03, SI
+	ADDQ    BX, SI
+	MOVQ    (SI), SI
+	SUBQ    (BX), SI
+	ADDQ    CX, SI
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z14, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z15, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z16, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z17, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z18, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z19, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z20, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z21, (SI)
+	ADDQ    56(AX), SI
+	ADDQ    $+8, DX
+	JMP     pairtile
+
+pair8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, DI
+	MOVQ    40(AX), R8
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, R8
+	MOVQ    32(AX), SI
+	MOVQ    144(AX), SI
+
+pair8edgefirst:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	MOVQ        DX, R11
+	IMULQ       128(AX), R11
+	SUBQ        136(AX), R11
+	LEAQ        channelMask<>+0(SB), R12
+	ADDQ        $+64, R12
+	VMOVUPS     (DI), Z22
+	VMOVUPS     64(DI), Z23
+	VMOVUPS     128(DI), Z24
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z5
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z23, Z25, Z5
+	VFMADD231PS Z22, Z25, Z12
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z25
+	VFMADD231PS Z24, Z25, Z5
+	VFMADD231PS Z23, Z25, Z12
+	VFMADD231PS Z22, Z25, Z13
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z22
+	VFMADD231PS Z24, Z22, Z12
+	VFMADD231PS Z23, Z22, Z13
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z22
+	VFMADD231PS Z24, Z22, Z13
+	ADDQ        $+192, DI
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair8edgefirst
+	MOVQ        32(AX), SI
+	SUBQ        144(AX), SI
+	JEQ         pair8edgeapart
+
+pair8edgeboth:
+	MOVL        20(BX), R9
+	IMULQ       DX, R9
+	ADDQ        8(BX), R9
+	ADDQ        (AX), R9
+	MOVL        16(BX), R10
+	MOVQ        DX, R11
+	IMULQ       128(AX), R11
+	SUBQ        136(AX), R11
+	LEAQ        channelMask<>+0(SB), R12
+	ADDQ        $+64, R12
+	VMOVUPS     (DI), Z22
+	VMOVUPS     64(DI), Z23
+	VMOVUPS     128(DI), Z24
+	VMOVUPS     (R8), Z25
+	VMOVUPS     64(R8), Z26
+	VMOVUPS     128(R8), Z27
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z28
+	VFMADD231PS Z22, Z28, Z0
+	VFMADD231PS Z25, Z28, Z14
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z28
+	VFMADD231PS Z23, Z28, Z0
+	VFMADD231PS Z22, Z28, Z1
+	VFMADD231PS Z26, Z28, Z14
+	VFMADD231PS Z25, Z28, Z15
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VFMADD231PS Z22, Z28, Z2
+	VFMADD231PS Z27, Z28, Z14
+	VFMADD231PS Z26, Z28, Z15
+	VFMADD231PS Z25, Z28, Z16
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z28
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VFMADD231PS Z22, Z28, Z3
+	VFMADD231PS Z27, Z28, Z15
+	VFMADD231PS Z26, Z28, Z16
+	VFMADD231PS Z25, Z28, Z17
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z28
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VFMADD231PS Z22, Z28, Z4
+	VFMADD231PS Z27, Z28, Z16
+	VFMADD231PS Z26, Z28, Z17
+	VFMADD231PS Z25, Z28, Z18
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z28
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VFMADD231PS Z22, Z28, Z5
+	VFMADD231PS Z27, Z28, Z17
+	VFMADD231PS Z26, Z28, Z18
+	VFMADD231PS Z25, Z28, Z19
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z28
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VFMADD231PS Z22, Z28, Z12
+	VFMADD231PS Z27, Z28, Z18
+	VFMADD231PS Z26, Z28, Z19
+	VFMADD231PS Z25, Z28, Z20
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z28
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z12
+	VFMADD231PS Z22, Z28, Z13
+	VFMADD231PS Z27, Z28, Z19
+	VFMADD231PS Z26, Z28, Z20
+	VFMADD231PS Z25, Z28, Z21
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z22
+	VFMADD231PS Z24, Z22, Z12
+	VFMADD231PS Z23, Z22, Z13
+	VFMADD231PS Z27, Z22, Z20
+	VFMADD231PS Z26, Z22, Z21
+	ADDQ        R10, R9
+	INCQ        R11
+	MOVQ        R9, R13
+	CMPQ        R11, 120(AX)
+	CMOVQCC     R12, R13
+	VMOVUPS     (R13), Z22
+	VFMADD231PS Z24, Z22, Z13
+	VFMADD231PS Z27, Z22, Z21
+	ADDQ        $+192, DI
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair8edgeboth
+
+pair8edgeapart:
+	MOVQ 32(AX), SI
+	LEAQ 1(SI)(SI*1), SI
+	SHLQ $0x03, SI
+	MOVQ SI, DI
+	ADDQ DI, BX
+	MOVQ 144(AX), SI
+	MOVQ SI, DI
+	SHLQ $0x04, DI
+	SUBQ DI, BX
+
+pair8edgesecond:
+	MOVL        20(BX), DI
+	IMULQ       DX, DI
+	ADDQ        8(BX), DI
+	ADDQ        (AX), DI
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (R8), Z22
+	VMOVUPS     64(R8), Z23
+	VMOVUPS     128(R8), Z24
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z22, Z25, Z14
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z14
+	VFMADD231PS Z22, Z25, Z15
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z14
+	VFMADD231PS Z23, Z25, Z15
+	VFMADD231PS Z22, Z25, Z16
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z15
+	VFMADD231PS Z23, Z25, Z16
+	VFMADD231PS Z22, Z25, Z17
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z16
+	VFMADD231PS Z23, Z25, Z17
+	VFMADD231PS Z22, Z25, Z18
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z17
+	VFMADD231PS Z23, Z25, Z18
+	VFMADD231PS Z22, Z25, Z19
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z18
+	VFMADD231PS Z23, Z25, Z19
+	VFMADD231PS Z22, Z25, Z20
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z19
+	VFMADD231PS Z23, Z25, Z20
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z24, Z22, Z20
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, DI
+	INCQ        R10
+	MOVQ        DI, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, R8
+	ADDQ        $+16, BX
+	DECQ        SI
+	JNE         pair8edgesecond
+	CMPQ        72(AX), $+1
+	JNE         pair8edgestore
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+	VMAXPS      Z4, Z11, Z4
+	VMAXPS      Z5, Z11, Z5
+	VMAXPS      Z12, Z11, Z12
+	VMAXPS      Z13, Z11, Z13
+	VMAXPS      Z14, Z11, Z14
+	VMAXPS      Z15, Z11, Z15
+	VMAXPS      Z16, Z11, Z16
+	VMAXPS      Z17, Z11, Z17
+	VMAXPS      Z18, Z11, Z18
+	VMAXPS      Z19, Z11, Z19
+	VMAXPS      Z20, Z11, Z20
+	VMAXPS      Z21, Z11, Z21
+
+pair8edgestore:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    32(AX), SI
+	LEAQ    1(SI)(SI*1), SI
+	SHLQ    $0x03, SI
+	ADDQ    BX, SI
+	MOVQ    (SI), SI
+	SUBQ    (BX), SI
+	ADDQ    CX, SI
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z14, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z15, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z16, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z17, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z18, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z19, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z20, (SI)
+	ADDQ    56(AX), SI
+	VMOVUPS Z21, (SI)
+	ADDQ    56(AX), SI
+	ADDQ    $+8, DX
+	JMP     pairtile
+
+pairend:
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
+	ADDQ BX, BX
+	ADDQ BX, 80(AX)
+	SUBQ $+2, 16(AX)
+	JNE  pair
 	VZEROUPPER
 	RET
 
@@ -2498,10 +4026,10 @@ wholetile:
 	JGT     whole1edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole1row:
 	MOVL        20(BX), R8
@@ -2509,18 +4037,18 @@ whole1row:
 	ADDQ        8(BX), R8
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
-	VMOVUPS     (SI), Z1
-	VMOVUPS     64(SI), Z2
-	VMOVUPS     128(SI), Z3
+	VMOVUPS     (DI), Z1
+	VMOVUPS     64(DI), Z2
+	VMOVUPS     128(DI), Z3
 	VMOVUPS     (R8), Z4
 	VFMADD231PS Z1, Z4, Z0
 	VMOVUPS     (R8)(R9*1), Z1
 	VFMADD231PS Z2, Z1, Z0
 	VMOVUPS     (R8)(R9*2), Z1
 	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole1row
 	CMPQ        72(AX), $+1
 	JNE         whole1store
@@ -2536,10 +4064,10 @@ whole1store:
 whole1edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole1edgerow:
 	MOVL        20(BX), R8
@@ -2552,9 +4080,9 @@ whole1edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z1
-	VMOVUPS     64(SI), Z2
-	VMOVUPS     128(SI), Z3
+	VMOVUPS     (DI), Z1
+	VMOVUPS     64(DI), Z2
+	VMOVUPS     128(DI), Z3
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -2574,9 +4102,9 @@ whole1edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Z1
 	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole1edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole1edgestore
@@ -2597,13 +4125,13 @@ whole4:
 	JGT     whole4edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole4row:
 	MOVL        20(BX), R8
@@ -2612,11 +4140,9 @@ whole4row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	LEAQ        (R10)(R9*4), R12
-	VMOVUPS     (SI), Z4
-	VMOVUPS     64(SI), Z11
-	VMOVUPS     128(SI), Z12
+	VMOVUPS     (DI), Z4
+	VMOVUPS     64(DI), Z11
+	VMOVUPS     128(DI), Z12
 	VMOVUPS     (R8), Z13
 	VFMADD231PS Z4, Z13, Z0
 	VMOVUPS     (R8)(R9*1), Z13
@@ -2626,22 +4152,23 @@ whole4row:
 	VFMADD231PS Z4, Z13, Z1
 	VMOVUPS     (R8)(R10*1), Z13
 	VFMADD231PS Z11, Z13, Z1
-	VMOVUPS     (R8)(R9*4), Z13
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS     (R8), Z13
 	VFMADD231PS Z12, Z13, Z1
 	VFMADD231PS Z4, Z13, Z2
-	VMOVUPS     (R8)(R11*1), Z13
+	VMOVUPS     (R8)(R9*1), Z13
 	VFMADD231PS Z11, Z13, Z2
-	VMOVUPS     (R8)(R10*2), Z13
+	VMOVUPS     (R8)(R9*2), Z13
 	VFMADD231PS Z12, Z13, Z2
 	VFMADD231PS Z4, Z13, Z3
-	VMOVUPS     (R8)(R12*1), Z4
+	VMOVUPS     (R8)(R10*1), Z4
 	VFMADD231PS Z11, Z4, Z3
-	LEAQ        (R8)(R9*8), R8
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS     (R8), Z4
 	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole4row
 	CMPQ        72(AX), $+1
 	JNE         whole4store
@@ -2666,13 +4193,13 @@ whole4store:
 whole4edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole4edgerow:
 	MOVL        20(BX), R8
@@ -2685,9 +4212,9 @@ whole4edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z4
-	VMOVUPS     64(SI), Z11
-	VMOVUPS     128(SI), Z12
+	VMOVUPS     (DI), Z4
+	VMOVUPS     64(DI), Z11
+	VMOVUPS     128(DI), Z12
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -2752,9 +4279,9 @@ whole4edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Z4
 	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole4edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole4edgestore
@@ -2784,9 +4311,8 @@ whole8:
 	JGT     whole8edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2794,7 +4320,8 @@ whole8:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole8row:
 	MOVL        20(BX), R8
@@ -2803,11 +4330,9 @@ whole8row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	LEAQ        (R10)(R9*4), R12
-	VMOVUPS     (SI), Z14
-	VMOVUPS     64(SI), Z15
-	VMOVUPS     128(SI), Z16
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
 	VMOVUPS     (R8), Z17
 	VFMADD231PS Z14, Z17, Z0
 	VMOVUPS     (R8)(R9*1), Z17
@@ -2817,17 +4342,18 @@ whole8row:
 	VFMADD231PS Z14, Z17, Z1
 	VMOVUPS     (R8)(R10*1), Z17
 	VFMADD231PS Z15, Z17, Z1
-	VMOVUPS     (R8)(R9*4), Z17
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS     (R8), Z17
 	VFMADD231PS Z16, Z17, Z1
 	VFMADD231PS Z14, Z17, Z2
-	VMOVUPS     (R8)(R11*1), Z17
+	VMOVUPS     (R8)(R9*1), Z17
 	VFMADD231PS Z15, Z17, Z2
-	VMOVUPS     (R8)(R10*2), Z17
+	VMOVUPS     (R8)(R9*2), Z17
 	VFMADD231PS Z16, Z17, Z2
 	VFMADD231PS Z14, Z17, Z3
-	VMOVUPS     (R8)(R12*1), Z17
+	VMOVUPS     (R8)(R10*1), Z17
 	VFMADD231PS Z15, Z17, Z3
-	LEAQ        (R8)(R9*8), R8
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS     (R8), Z17
 	VFMADD231PS Z16, Z17, Z3
 	VFMADD231PS Z14, Z17, Z4
@@ -2838,22 +4364,23 @@ whole8row:
 	VFMADD231PS Z14, Z17, Z11
 	VMOVUPS     (R8)(R10*1), Z17
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS     (R8)(R9*4), Z17
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS     (R8), Z17
 	VFMADD231PS Z16, Z17, Z11
 	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS     (R8)(R11*1), Z17
+	VMOVUPS     (R8)(R9*1), Z17
 	VFMADD231PS Z15, Z17, Z12
-	VMOVUPS     (R8)(R10*2), Z17
+	VMOVUPS     (R8)(R9*2), Z17
 	VFMADD231PS Z16, Z17, Z12
 	VFMADD231PS Z14, Z17, Z13
-	VMOVUPS     (R8)(R12*1), Z14
+	VMOVUPS     (R8)(R10*1), Z14
 	VFMADD231PS Z15, Z14, Z13
-	LEAQ        (R8)(R9*8), R8
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS     (R8), Z14
 	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole8row
 	CMPQ        72(AX), $+1
 	JNE         whole8store
@@ -2890,9 +4417,8 @@ whole8store:
 whole8edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2900,7 +4426,8 @@ whole8edge:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole8edgerow:
 	MOVL        20(BX), R8
@@ -2913,9 +4440,9 @@ whole8edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z14
-	VMOVUPS     64(SI), Z15
-	VMOVUPS     128(SI), Z16
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -3040,9 +4567,9 @@ whole8edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Z14
 	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole8edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole8edgestore
@@ -3077,11 +4604,12 @@ whole8edgestore:
 	JMP     wholetile
 
 wholeend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  whole
 	VZEROUPPER
 	RET
@@ -3113,10 +4641,10 @@ partialtile:
 	JGT     partial1edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial1row:
 	MOVL        20(BX), R8
@@ -3124,18 +4652,18 @@ partial1row:
 	ADDQ        8(BX), R8
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
-	VMOVUPS     (SI), Z1
-	VMOVUPS     64(SI), Z2
-	VMOVUPS     128(SI), Z3
+	VMOVUPS     (DI), Z1
+	VMOVUPS     64(DI), Z2
+	VMOVUPS     128(DI), Z3
 	VMOVUPS.Z   (R8), K1, Z4
 	VFMADD231PS Z1, Z4, Z0
 	VMOVUPS.Z   (R8)(R9*1), K1, Z1
 	VFMADD231PS Z2, Z1, Z0
 	VMOVUPS.Z   (R8)(R9*2), K1, Z1
 	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial1row
 	CMPQ        72(AX), $+1
 	JNE         partial1store
@@ -3151,10 +4679,10 @@ partial1store:
 partial1edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial1edgerow:
 	MOVL        20(BX), R8
@@ -3167,9 +4695,9 @@ partial1edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z1
-	VMOVUPS     64(SI), Z2
-	VMOVUPS     128(SI), Z3
+	VMOVUPS     (DI), Z1
+	VMOVUPS     64(DI), Z2
+	VMOVUPS     128(DI), Z3
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -3189,9 +4717,9 @@ partial1edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS.Z   (R12), K1, Z1
 	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial1edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial1edgestore
@@ -3212,13 +4740,13 @@ partial4:
 	JGT     partial4edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial4row:
 	MOVL        20(BX), R8
@@ -3227,11 +4755,9 @@ partial4row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	LEAQ        (R10)(R9*4), R12
-	VMOVUPS     (SI), Z4
-	VMOVUPS     64(SI), Z11
-	VMOVUPS     128(SI), Z12
+	VMOVUPS     (DI), Z4
+	VMOVUPS     64(DI), Z11
+	VMOVUPS     128(DI), Z12
 	VMOVUPS.Z   (R8), K1, Z13
 	VFMADD231PS Z4, Z13, Z0
 	VMOVUPS.Z   (R8)(R9*1), K1, Z13
@@ -3241,22 +4767,23 @@ partial4row:
 	VFMADD231PS Z4, Z13, Z1
 	VMOVUPS.Z   (R8)(R10*1), K1, Z13
 	VFMADD231PS Z11, Z13, Z1
-	VMOVUPS.Z   (R8)(R9*4), K1, Z13
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z13
 	VFMADD231PS Z12, Z13, Z1
 	VFMADD231PS Z4, Z13, Z2
-	VMOVUPS.Z   (R8)(R11*1), K1, Z13
+	VMOVUPS.Z   (R8)(R9*1), K1, Z13
 	VFMADD231PS Z11, Z13, Z2
-	VMOVUPS.Z   (R8)(R10*2), K1, Z13
+	VMOVUPS.Z   (R8)(R9*2), K1, Z13
 	VFMADD231PS Z12, Z13, Z2
 	VFMADD231PS Z4, Z13, Z3
-	VMOVUPS.Z   (R8)(R12*1), K1, Z4
+	VMOVUPS.Z   (R8)(R10*1), K1, Z4
 	VFMADD231PS Z11, Z4, Z3
-	LEAQ        (R8)(R9*8), R8
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS.Z   (R8), K1, Z4
 	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial4row
 	CMPQ        72(AX), $+1
 	JNE         partial4store
@@ -3281,13 +4808,13 @@ partial4store:
 partial4edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial4edgerow:
 	MOVL        20(BX), R8
@@ -3300,9 +4827,9 @@ partial4edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z4
-	VMOVUPS     64(SI), Z11
-	VMOVUPS     128(SI), Z12
+	VMOVUPS     (DI), Z4
+	VMOVUPS     64(DI), Z11
+	VMOVUPS     128(DI), Z12
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -3367,9 +4894,9 @@ partial4edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS.Z   (R12), K1, Z4
 	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial4edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial4edgestore
@@ -3399,9 +4926,8 @@ partial8:
 	JGT     partial8edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -3409,7 +4935,8 @@ partial8:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial8row:
 	MOVL        20(BX), R8
@@ -3418,11 +4945,9 @@ partial8row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	LEAQ        (R10)(R9*4), R12
-	VMOVUPS     (SI), Z14
-	VMOVUPS     64(SI), Z15
-	VMOVUPS     128(SI), Z16
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
 	VMOVUPS.Z   (R8), K1, Z17
 	VFMADD231PS Z14, Z17, Z0
 	VMOVUPS.Z   (R8)(R9*1), K1, Z17
@@ -3432,17 +4957,18 @@ partial8row:
 	VFMADD231PS Z14, Z17, Z1
 	VMOVUPS.Z   (R8)(R10*1), K1, Z17
 	VFMADD231PS Z15, Z17, Z1
-	VMOVUPS.Z   (R8)(R9*4), K1, Z17
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z17
 	VFMADD231PS Z16, Z17, Z1
 	VFMADD231PS Z14, Z17, Z2
-	VMOVUPS.Z   (R8)(R11*1), K1, Z17
+	VMOVUPS.Z   (R8)(R9*1), K1, Z17
 	VFMADD231PS Z15, Z17, Z2
-	VMOVUPS.Z   (R8)(R10*2), K1, Z17
+	VMOVUPS.Z   (R8)(R9*2), K1, Z17
 	VFMADD231PS Z16, Z17, Z2
 	VFMADD231PS Z14, Z17, Z3
-	VMOVUPS.Z   (R8)(R12*1), K1, Z17
+	VMOVUPS.Z   (R8)(R10*1), K1, Z17
 	VFMADD231PS Z15, Z17, Z3
-	LEAQ        (R8)(R9*8), R8
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS.Z   (R8), K1, Z17
 	VFMADD231PS Z16, Z17, Z3
 	VFMADD231PS Z14, Z17, Z4
@@ -3453,22 +4979,23 @@ partial8row:
 	VFMADD231PS Z14, Z17, Z11
 	VMOVUPS.Z   (R8)(R10*1), K1, Z17
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R8)(R9*4), K1, Z17
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS.Z   (R8)(R11*1), K1, Z17
+	VMOVUPS.Z   (R8)(R9*1), K1, Z17
 	VFMADD231PS Z15, Z17, Z12
-	VMOVUPS.Z   (R8)(R10*2), K1, Z17
+	VMOVUPS.Z   (R8)(R9*2), K1, Z17
 	VFMADD231PS Z16, Z17, Z12
 	VFMADD231PS Z14, Z17, Z13
-	VMOVUPS.Z   (R8)(R12*1), K1, Z14
+	VMOVUPS.Z   (R8)(R10*1), K1, Z14
 	VFMADD231PS Z15, Z14, Z13
-	LEAQ        (R8)(R9*8), R8
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS.Z   (R8), K1, Z14
 	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial8row
 	CMPQ        72(AX), $+1
 	JNE         partial8store
@@ -3505,9 +5032,8 @@ partial8store:
 partial8edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Z0
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -3515,7 +5041,8 @@ partial8edge:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial8edgerow:
 	MOVL        20(BX), R8
@@ -3528,9 +5055,9 @@ partial8edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Z14
-	VMOVUPS     64(SI), Z15
-	VMOVUPS     128(SI), Z16
+	VMOVUPS     (DI), Z14
+	VMOVUPS     64(DI), Z15
+	VMOVUPS     128(DI), Z16
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -3655,9 +5182,9 @@ partial8edgerow:
 	CMOVQCC     R11, R12
 	VMOVUPS.Z   (R12), K1, Z14
 	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial8edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial8edgestore
@@ -3692,11 +5219,12 @@ partial8edgestore:
 	JMP     partialtile
 
 partialend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  partial
 	VZEROUPPER
 	RET
@@ -3709,6 +5237,91 @@ TEXT ·poolMaxF32AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 32(AX), BX
 	MOVQ 40(AX), SI
+
+many:
+	CMPQ    SI, $+256
+	JLT     four
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 256(DX), Z4
+	VMOVUPS 320(DX), Z5
+	VMOVUPS 384(DX), Z6
+	VMOVUPS 448(DX), Z7
+	VMOVUPS 512(DX), Z8
+	VMOVUPS 576(DX), Z9
+	VMOVUPS 640(DX), Z10
+	VMOVUPS 704(DX), Z11
+	VMOVUPS 768(DX), Z12
+	VMOVUPS 832(DX), Z13
+	VMOVUPS 896(DX), Z14
+	VMOVUPS 960(DX), Z15
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), R8
+	TESTQ   R8, R8
+	JEQ     manystore
+
+manycell:
+	MOVL    (DI), R9
+	VMOVUPS (CX)(R9*1), Z16
+	VMAXPS  Z0, Z16, Z0
+	VMOVUPS 64(CX)(R9*1), Z16
+	VMAXPS  Z1, Z16, Z1
+	VMOVUPS 128(CX)(R9*1), Z16
+	VMAXPS  Z2, Z16, Z2
+	VMOVUPS 192(CX)(R9*1), Z16
+	VMAXPS  Z3, Z16, Z3
+	VMOVUPS 256(CX)(R9*1), Z16
+	VMAXPS  Z4, Z16, Z4
+	VMOVUPS 320(CX)(R9*1), Z16
+	VMAXPS  Z5, Z16, Z5
+	VMOVUPS 384(CX)(R9*1), Z16
+	VMAXPS  Z6, Z16, Z6
+	VMOVUPS 448(CX)(R9*1), Z16
+	VMAXPS  Z7, Z16, Z7
+	VMOVUPS 512(CX)(R9*1), Z16
+	VMAXPS  Z8, Z16, Z8
+	VMOVUPS 576(CX)(R9*1), Z16
+	VMAXPS  Z9, Z16, Z9
+	VMOVUPS 640(CX)(R9*1), Z16
+	VMAXPS  Z10, Z16, Z10
+	VMOVUPS 704(CX)(R9*1), Z16
+	VMAXPS  Z11, Z16, Z11
+	VMOVUPS 768(CX)(R9*1), Z16
+	VMAXPS  Z12, Z16, Z12
+	VMOVUPS 832(CX)(R9*1), Z16
+	VMAXPS  Z13, Z16, Z13
+	VMOVUPS 896(CX)(R9*1), Z16
+	VMAXPS  Z14, Z16, Z14
+	VMOVUPS 960(CX)(R9*1), Z16
+	VMAXPS  Z15, Z16, Z15
+	ADDQ    $+4, DI
+	DECQ    R8
+	JNE     manycell
+
+manystore:
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, 128(BX)
+	VMOVUPS Z3, 192(BX)
+	VMOVUPS Z4, 256(BX)
+	VMOVUPS Z5, 320(BX)
+	VMOVUPS Z6, 384(BX)
+	VMOVUPS Z7, 448(BX)
+	VMOVUPS Z8, 512(BX)
+	VMOVUPS Z9, 576(BX)
+	VMOVUPS Z10, 640(BX)
+	VMOVUPS Z11, 704(BX)
+	VMOVUPS Z12, 768(BX)
+	VMOVUPS Z13, 832(BX)
+	VMOVUPS Z14, 896(BX)
+	VMOVUPS Z15, 960(BX)
+	ADDQ    $+1024, CX
+	ADDQ    $+1024, DX
+	ADDQ    $+1024, BX
+	SUBQ    $+256, SI
+	JMP     many
 
 four:
 	CMPQ    SI, $+64
@@ -3808,6 +5421,96 @@ TEXT ·poolAvgF32AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 32(AX), BX
 	MOVQ 40(AX), SI
+
+many:
+	CMPQ    SI, $+256
+	JLT     four
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 256(DX), Z4
+	VMOVUPS 320(DX), Z5
+	VMOVUPS 384(DX), Z6
+	VMOVUPS 448(DX), Z7
+	VMOVUPS 512(DX), Z8
+	VMOVUPS 576(DX), Z9
+	VMOVUPS 640(DX), Z10
+	VMOVUPS 704(DX), Z11
+	VMOVUPS 768(DX), Z12
+	VMOVUPS 832(DX), Z13
+	VMOVUPS 896(DX), Z14
+	VMOVUPS 960(DX), Z15
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), R8
+	TESTQ   R8, R8
+	JEQ     manystore
+
+manycell:
+	MOVL   (DI), R9
+	VADDPS (CX)(R9*1), Z0, Z0
+	VADDPS 64(CX)(R9*1), Z1, Z1
+	VADDPS 128(CX)(R9*1), Z2, Z2
+	VADDPS 192(CX)(R9*1), Z3, Z3
+	VADDPS 256(CX)(R9*1), Z4, Z4
+	VADDPS 320(CX)(R9*1), Z5, Z5
+	VADDPS 384(CX)(R9*1), Z6, Z6
+	VADDPS 448(CX)(R9*1), Z7, Z7
+	VADDPS 512(CX)(R9*1), Z8, Z8
+	VADDPS 576(CX)(R9*1), Z9, Z9
+	VADDPS 640(CX)(R9*1), Z10, Z10
+	VADDPS 704(CX)(R9*1), Z11, Z11
+	VADDPS 768(CX)(R9*1), Z12, Z12
+	VADDPS 832(CX)(R9*1), Z13, Z13
+	VADDPS 896(CX)(R9*1), Z14, Z14
+	VADDPS 960(CX)(R9*1), Z15, Z15
+	ADDQ   $+4, DI
+	DECQ   R8
+	JNE    manycell
+
+manystore:
+	CMPQ         48(AX), $+0
+	JEQ          manywhole
+	VBROADCASTSS 56(AX), Z16
+	VDIVPS       Z16, Z0, Z0
+	VDIVPS       Z16, Z1, Z1
+	VDIVPS       Z16, Z2, Z2
+	VDIVPS       Z16, Z3, Z3
+	VDIVPS       Z16, Z4, Z4
+	VDIVPS       Z16, Z5, Z5
+	VDIVPS       Z16, Z6, Z6
+	VDIVPS       Z16, Z7, Z7
+	VDIVPS       Z16, Z8, Z8
+	VDIVPS       Z16, Z9, Z9
+	VDIVPS       Z16, Z10, Z10
+	VDIVPS       Z16, Z11, Z11
+	VDIVPS       Z16, Z12, Z12
+	VDIVPS       Z16, Z13, Z13
+	VDIVPS       Z16, Z14, Z14
+	VDIVPS       Z16, Z15, Z15
+
+manywhole:
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, 128(BX)
+	VMOVUPS Z3, 192(BX)
+	VMOVUPS Z4, 256(BX)
+	VMOVUPS Z5, 320(BX)
+	VMOVUPS Z6, 384(BX)
+	VMOVUPS Z7, 448(BX)
+	VMOVUPS Z8, 512(BX)
+	VMOVUPS Z9, 576(BX)
+	VMOVUPS Z10, 640(BX)
+	VMOVUPS Z11, 704(BX)
+	VMOVUPS Z12, 768(BX)
+	VMOVUPS Z13, 832(BX)
+	VMOVUPS Z14, 896(BX)
+	VMOVUPS Z15, 960(BX)
+	ADDQ    $+1024, CX
+	ADDQ    $+1024, DX
+	ADDQ    $+1024, BX
+	SUBQ    $+256, SI
+	JMP     many
 
 four:
 	CMPQ    SI, $+64
@@ -5440,11 +7143,11 @@ wholetile:
 	JGT     whole1edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole1row:
 	MOVL        20(BX), R8
@@ -5452,12 +7155,12 @@ whole1row:
 	ADDQ        8(BX), R8
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
-	VMOVUPS     (SI), Y2
-	VMOVUPS     32(SI), Y3
-	VMOVUPS     64(SI), Y4
-	VMOVUPS     96(SI), Y5
-	VMOVUPS     128(SI), Y6
-	VMOVUPS     160(SI), Y7
+	VMOVUPS     (DI), Y2
+	VMOVUPS     32(DI), Y3
+	VMOVUPS     64(DI), Y4
+	VMOVUPS     96(DI), Y5
+	VMOVUPS     128(DI), Y6
+	VMOVUPS     160(DI), Y7
 	VMOVUPS     (R8), Y8
 	VFMADD231PS Y2, Y8, Y0
 	VMOVUPS     32(R8), Y2
@@ -5470,9 +7173,9 @@ whole1row:
 	VFMADD231PS Y6, Y2, Y0
 	VMOVUPS     32(R8)(R9*2), Y2
 	VFMADD231PS Y7, Y2, Y1
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole1row
 	CMPQ        72(AX), $+1
 	JNE         whole1store
@@ -5490,11 +7193,11 @@ whole1store:
 whole1edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole1edgerow:
 	MOVL        20(BX), R8
@@ -5507,12 +7210,12 @@ whole1edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Y2
-	VMOVUPS     32(SI), Y3
-	VMOVUPS     64(SI), Y4
-	VMOVUPS     96(SI), Y5
-	VMOVUPS     128(SI), Y6
-	VMOVUPS     160(SI), Y7
+	VMOVUPS     (DI), Y2
+	VMOVUPS     32(DI), Y3
+	VMOVUPS     64(DI), Y4
+	VMOVUPS     96(DI), Y5
+	VMOVUPS     128(DI), Y6
+	VMOVUPS     160(DI), Y7
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -5538,9 +7241,9 @@ whole1edgerow:
 	VFMADD231PS Y6, Y2, Y0
 	VMOVUPS     32(R12), Y2
 	VFMADD231PS Y7, Y2, Y1
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole1edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole1edgestore
@@ -5563,17 +7266,17 @@ whole4:
 	JGT     whole4edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y0, Y4
 	VMOVAPS Y1, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y1, Y7
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole4row:
 	MOVL        20(BX), R8
@@ -5582,46 +7285,46 @@ whole4row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
 	VMOVUPS     (R8), Y8
-	VFMADD231PS (SI), Y8, Y0
+	VFMADD231PS (DI), Y8, Y0
 	VMOVUPS     32(R8), Y8
-	VFMADD231PS 32(SI), Y8, Y1
+	VFMADD231PS 32(DI), Y8, Y1
 	VMOVUPS     (R8)(R9*1), Y8
-	VFMADD231PS 64(SI), Y8, Y0
-	VFMADD231PS (SI), Y8, Y2
+	VFMADD231PS 64(DI), Y8, Y0
+	VFMADD231PS (DI), Y8, Y2
 	VMOVUPS     32(R8)(R9*1), Y8
-	VFMADD231PS 96(SI), Y8, Y1
-	VFMADD231PS 32(SI), Y8, Y3
+	VFMADD231PS 96(DI), Y8, Y1
+	VFMADD231PS 32(DI), Y8, Y3
 	VMOVUPS     (R8)(R9*2), Y8
-	VFMADD231PS 128(SI), Y8, Y0
-	VFMADD231PS 64(SI), Y8, Y2
-	VFMADD231PS (SI), Y8, Y4
+	VFMADD231PS 128(DI), Y8, Y0
+	VFMADD231PS 64(DI), Y8, Y2
+	VFMADD231PS (DI), Y8, Y4
 	VMOVUPS     32(R8)(R9*2), Y8
-	VFMADD231PS 160(SI), Y8, Y1
-	VFMADD231PS 96(SI), Y8, Y3
-	VFMADD231PS 32(SI), Y8, Y5
+	VFMADD231PS 160(DI), Y8, Y1
+	VFMADD231PS 96(DI), Y8, Y3
+	VFMADD231PS 32(DI), Y8, Y5
 	VMOVUPS     (R8)(R10*1), Y8
-	VFMADD231PS 128(SI), Y8, Y2
-	VFMADD231PS 64(SI), Y8, Y4
-	VFMADD231PS (SI), Y8, Y6
+	VFMADD231PS 128(DI), Y8, Y2
+	VFMADD231PS 64(DI), Y8, Y4
+	VFMADD231PS (DI), Y8, Y6
 	VMOVUPS     32(R8)(R10*1), Y8
-	VFMADD231PS 160(SI), Y8, Y3
-	VFMADD231PS 96(SI), Y8, Y5
-	VFMADD231PS 32(SI), Y8, Y7
-	VMOVUPS     (R8)(R9*4), Y8
-	VFMADD231PS 128(SI), Y8, Y4
-	VFMADD231PS 64(SI), Y8, Y6
-	VMOVUPS     32(R8)(R9*4), Y8
-	VFMADD231PS 160(SI), Y8, Y5
-	VFMADD231PS 96(SI), Y8, Y7
-	VMOVUPS     (R8)(R11*1), Y8
-	VFMADD231PS 128(SI), Y8, Y6
-	VMOVUPS     32(R8)(R11*1), Y8
-	VFMADD231PS 160(SI), Y8, Y7
-	ADDQ        $+192, SI
+	VFMADD231PS 160(DI), Y8, Y3
+	VFMADD231PS 96(DI), Y8, Y5
+	VFMADD231PS 32(DI), Y8, Y7
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS     (R8), Y8
+	VFMADD231PS 128(DI), Y8, Y4
+	VFMADD231PS 64(DI), Y8, Y6
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 160(DI), Y8, Y5
+	VFMADD231PS 96(DI), Y8, Y7
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 128(DI), Y8, Y6
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 160(DI), Y8, Y7
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole4row
 	CMPQ        72(AX), $+1
 	JNE         whole4store
@@ -5654,17 +7357,17 @@ whole4store:
 whole4edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y0, Y4
 	VMOVAPS Y1, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y1, Y7
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole4edgerow:
 	MOVL        20(BX), R8
@@ -5681,69 +7384,69 @@ whole4edgerow:
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS (SI), Y8, Y0
+	VFMADD231PS (DI), Y8, Y0
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 32(SI), Y8, Y1
+	VFMADD231PS 32(DI), Y8, Y1
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(SI), Y8, Y0
-	VFMADD231PS (SI), Y8, Y2
+	VFMADD231PS 64(DI), Y8, Y0
+	VFMADD231PS (DI), Y8, Y2
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(SI), Y8, Y1
-	VFMADD231PS 32(SI), Y8, Y3
+	VFMADD231PS 96(DI), Y8, Y1
+	VFMADD231PS 32(DI), Y8, Y3
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(SI), Y8, Y0
-	VFMADD231PS 64(SI), Y8, Y2
-	VFMADD231PS (SI), Y8, Y4
+	VFMADD231PS 128(DI), Y8, Y0
+	VFMADD231PS 64(DI), Y8, Y2
+	VFMADD231PS (DI), Y8, Y4
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(SI), Y8, Y1
-	VFMADD231PS 96(SI), Y8, Y3
-	VFMADD231PS 32(SI), Y8, Y5
+	VFMADD231PS 160(DI), Y8, Y1
+	VFMADD231PS 96(DI), Y8, Y3
+	VFMADD231PS 32(DI), Y8, Y5
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(SI), Y8, Y2
-	VFMADD231PS 64(SI), Y8, Y4
-	VFMADD231PS (SI), Y8, Y6
+	VFMADD231PS 128(DI), Y8, Y2
+	VFMADD231PS 64(DI), Y8, Y4
+	VFMADD231PS (DI), Y8, Y6
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(SI), Y8, Y3
-	VFMADD231PS 96(SI), Y8, Y5
-	VFMADD231PS 32(SI), Y8, Y7
+	VFMADD231PS 160(DI), Y8, Y3
+	VFMADD231PS 96(DI), Y8, Y5
+	VFMADD231PS 32(DI), Y8, Y7
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(SI), Y8, Y4
-	VFMADD231PS 64(SI), Y8, Y6
+	VFMADD231PS 128(DI), Y8, Y4
+	VFMADD231PS 64(DI), Y8, Y6
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(SI), Y8, Y5
-	VFMADD231PS 96(SI), Y8, Y7
+	VFMADD231PS 160(DI), Y8, Y5
+	VFMADD231PS 96(DI), Y8, Y7
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(SI), Y8, Y6
+	VFMADD231PS 128(DI), Y8, Y6
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(SI), Y8, Y7
-	ADDQ        $+192, SI
+	VFMADD231PS 160(DI), Y8, Y7
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole4edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole4edgestore
@@ -5774,11 +7477,12 @@ whole4edgestore:
 	JMP     wholetile
 
 wholeend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  whole
 	VZEROUPPER
 	RET
@@ -5808,11 +7512,11 @@ partialtile:
 	JGT     partial1edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial1row:
 	MOVL        20(BX), R8
@@ -5820,12 +7524,12 @@ partial1row:
 	ADDQ        8(BX), R8
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
-	VMOVUPS     (SI), Y4
-	VMOVUPS     32(SI), Y5
-	VMOVUPS     64(SI), Y6
-	VMOVUPS     96(SI), Y7
-	VMOVUPS     128(SI), Y8
-	VMOVUPS     160(SI), Y9
+	VMOVUPS     (DI), Y4
+	VMOVUPS     32(DI), Y5
+	VMOVUPS     64(DI), Y6
+	VMOVUPS     96(DI), Y7
+	VMOVUPS     128(DI), Y8
+	VMOVUPS     160(DI), Y9
 	VMASKMOVPS  (R8), Y0, Y10
 	VFMADD231PS Y4, Y10, Y2
 	VMASKMOVPS  32(R8), Y1, Y4
@@ -5838,9 +7542,9 @@ partial1row:
 	VFMADD231PS Y8, Y4, Y2
 	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
 	VFMADD231PS Y9, Y4, Y3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial1row
 	CMPQ        72(AX), $+1
 	JNE         partial1store
@@ -5858,11 +7562,11 @@ partial1store:
 partial1edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial1edgerow:
 	MOVL        20(BX), R8
@@ -5875,12 +7579,12 @@ partial1edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Y4
-	VMOVUPS     32(SI), Y5
-	VMOVUPS     64(SI), Y6
-	VMOVUPS     96(SI), Y7
-	VMOVUPS     128(SI), Y8
-	VMOVUPS     160(SI), Y9
+	VMOVUPS     (DI), Y4
+	VMOVUPS     32(DI), Y5
+	VMOVUPS     64(DI), Y6
+	VMOVUPS     96(DI), Y7
+	VMOVUPS     128(DI), Y8
+	VMOVUPS     160(DI), Y9
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -5906,9 +7610,9 @@ partial1edgerow:
 	VFMADD231PS Y8, Y4, Y2
 	VMASKMOVPS  32(R12), Y1, Y4
 	VFMADD231PS Y9, Y4, Y3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial1edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial1edgestore
@@ -5931,17 +7635,17 @@ partial4:
 	JGT     partial4edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
 	VMOVAPS Y2, Y4
 	VMOVAPS Y3, Y5
 	VMOVAPS Y2, Y6
 	VMOVAPS Y3, Y7
 	VMOVAPS Y2, Y8
 	VMOVAPS Y3, Y9
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial4row:
 	MOVL        20(BX), R8
@@ -5950,46 +7654,46 @@ partial4row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
 	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS (SI), Y10, Y2
+	VFMADD231PS (DI), Y10, Y2
 	VMASKMOVPS  32(R8), Y1, Y10
-	VFMADD231PS 32(SI), Y10, Y3
+	VFMADD231PS 32(DI), Y10, Y3
 	VMASKMOVPS  (R8)(R9*1), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y2
-	VFMADD231PS (SI), Y10, Y4
+	VFMADD231PS 64(DI), Y10, Y2
+	VFMADD231PS (DI), Y10, Y4
 	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y3
-	VFMADD231PS 32(SI), Y10, Y5
+	VFMADD231PS 96(DI), Y10, Y3
+	VFMADD231PS 32(DI), Y10, Y5
 	VMASKMOVPS  (R8)(R9*2), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y2
-	VFMADD231PS 64(SI), Y10, Y4
-	VFMADD231PS (SI), Y10, Y6
+	VFMADD231PS 128(DI), Y10, Y2
+	VFMADD231PS 64(DI), Y10, Y4
+	VFMADD231PS (DI), Y10, Y6
 	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y3
-	VFMADD231PS 96(SI), Y10, Y5
-	VFMADD231PS 32(SI), Y10, Y7
+	VFMADD231PS 160(DI), Y10, Y3
+	VFMADD231PS 96(DI), Y10, Y5
+	VFMADD231PS 32(DI), Y10, Y7
 	VMASKMOVPS  (R8)(R10*1), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y4
-	VFMADD231PS 64(SI), Y10, Y6
-	VFMADD231PS (SI), Y10, Y8
+	VFMADD231PS 128(DI), Y10, Y4
+	VFMADD231PS 64(DI), Y10, Y6
+	VFMADD231PS (DI), Y10, Y8
 	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y5
-	VFMADD231PS 96(SI), Y10, Y7
-	VFMADD231PS 32(SI), Y10, Y9
-	VMASKMOVPS  (R8)(R9*4), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y6
-	VFMADD231PS 64(SI), Y10, Y8
-	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y7
-	VFMADD231PS 96(SI), Y10, Y9
-	VMASKMOVPS  (R8)(R11*1), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y8
-	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y9
-	ADDQ        $+192, SI
+	VFMADD231PS 160(DI), Y10, Y5
+	VFMADD231PS 96(DI), Y10, Y7
+	VFMADD231PS 32(DI), Y10, Y9
+	LEAQ        (R8)(R9*4), R8
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS 128(DI), Y10, Y6
+	VFMADD231PS 64(DI), Y10, Y8
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 160(DI), Y10, Y7
+	VFMADD231PS 96(DI), Y10, Y9
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 128(DI), Y10, Y8
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 160(DI), Y10, Y9
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial4row
 	CMPQ        72(AX), $+1
 	JNE         partial4store
@@ -6022,17 +7726,17 @@ partial4store:
 partial4edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
 	VMOVAPS Y2, Y4
 	VMOVAPS Y3, Y5
 	VMOVAPS Y2, Y6
 	VMOVAPS Y3, Y7
 	VMOVAPS Y2, Y8
 	VMOVAPS Y3, Y9
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial4edgerow:
 	MOVL        20(BX), R8
@@ -6049,69 +7753,69 @@ partial4edgerow:
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS (SI), Y10, Y2
+	VFMADD231PS (DI), Y10, Y2
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 32(SI), Y10, Y3
+	VFMADD231PS 32(DI), Y10, Y3
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y2
-	VFMADD231PS (SI), Y10, Y4
+	VFMADD231PS 64(DI), Y10, Y2
+	VFMADD231PS (DI), Y10, Y4
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y3
-	VFMADD231PS 32(SI), Y10, Y5
+	VFMADD231PS 96(DI), Y10, Y3
+	VFMADD231PS 32(DI), Y10, Y5
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y2
-	VFMADD231PS 64(SI), Y10, Y4
-	VFMADD231PS (SI), Y10, Y6
+	VFMADD231PS 128(DI), Y10, Y2
+	VFMADD231PS 64(DI), Y10, Y4
+	VFMADD231PS (DI), Y10, Y6
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y3
-	VFMADD231PS 96(SI), Y10, Y5
-	VFMADD231PS 32(SI), Y10, Y7
+	VFMADD231PS 160(DI), Y10, Y3
+	VFMADD231PS 96(DI), Y10, Y5
+	VFMADD231PS 32(DI), Y10, Y7
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y4
-	VFMADD231PS 64(SI), Y10, Y6
-	VFMADD231PS (SI), Y10, Y8
+	VFMADD231PS 128(DI), Y10, Y4
+	VFMADD231PS 64(DI), Y10, Y6
+	VFMADD231PS (DI), Y10, Y8
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y5
-	VFMADD231PS 96(SI), Y10, Y7
-	VFMADD231PS 32(SI), Y10, Y9
+	VFMADD231PS 160(DI), Y10, Y5
+	VFMADD231PS 96(DI), Y10, Y7
+	VFMADD231PS 32(DI), Y10, Y9
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y6
-	VFMADD231PS 64(SI), Y10, Y8
+	VFMADD231PS 128(DI), Y10, Y6
+	VFMADD231PS 64(DI), Y10, Y8
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y7
-	VFMADD231PS 96(SI), Y10, Y9
+	VFMADD231PS 160(DI), Y10, Y7
+	VFMADD231PS 96(DI), Y10, Y9
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y8
+	VFMADD231PS 128(DI), Y10, Y8
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y9
-	ADDQ        $+192, SI
+	VFMADD231PS 160(DI), Y10, Y9
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial4edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial4edgestore
@@ -6142,11 +7846,12 @@ partial4edgestore:
 	JMP        partialtile
 
 partialend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  partial
 	VZEROUPPER
 	RET
@@ -6189,11 +7894,11 @@ wholetile:
 	JGT     whole1edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole1row:
 	MOVL        20(BX), R8
@@ -6201,12 +7906,12 @@ whole1row:
 	ADDQ        8(BX), R8
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
-	VMOVUPS     (SI), Y2
-	VMOVUPS     32(SI), Y3
-	VMOVUPS     64(SI), Y4
-	VMOVUPS     96(SI), Y5
-	VMOVUPS     128(SI), Y6
-	VMOVUPS     160(SI), Y7
+	VMOVUPS     (DI), Y2
+	VMOVUPS     32(DI), Y3
+	VMOVUPS     64(DI), Y4
+	VMOVUPS     96(DI), Y5
+	VMOVUPS     128(DI), Y6
+	VMOVUPS     160(DI), Y7
 	VMOVUPS     (R8), Y8
 	VFMADD231PS Y2, Y8, Y0
 	VMOVUPS     32(R8), Y2
@@ -6219,9 +7924,9 @@ whole1row:
 	VFMADD231PS Y6, Y2, Y0
 	VMOVUPS     32(R8)(R9*2), Y2
 	VFMADD231PS Y7, Y2, Y1
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole1row
 	CMPQ        72(AX), $+1
 	JNE         whole1store
@@ -6239,11 +7944,11 @@ whole1store:
 whole1edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole1edgerow:
 	MOVL        20(BX), R8
@@ -6256,12 +7961,12 @@ whole1edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Y2
-	VMOVUPS     32(SI), Y3
-	VMOVUPS     64(SI), Y4
-	VMOVUPS     96(SI), Y5
-	VMOVUPS     128(SI), Y6
-	VMOVUPS     160(SI), Y7
+	VMOVUPS     (DI), Y2
+	VMOVUPS     32(DI), Y3
+	VMOVUPS     64(DI), Y4
+	VMOVUPS     96(DI), Y5
+	VMOVUPS     128(DI), Y6
+	VMOVUPS     160(DI), Y7
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -6287,9 +7992,9 @@ whole1edgerow:
 	VFMADD231PS Y6, Y2, Y0
 	VMOVUPS     32(R12), Y2
 	VFMADD231PS Y7, Y2, Y1
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole1edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole1edgestore
@@ -6312,17 +8017,17 @@ whole4:
 	JGT     whole4edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y0, Y4
 	VMOVAPS Y1, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y1, Y7
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole4row:
 	MOVL        20(BX), R8
@@ -6331,54 +8036,53 @@ whole4row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	LEAQ        (R10)(R9*4), R12
 	VMOVUPS     (R8), Y8
-	VFMADD231PS (SI), Y8, Y0
+	VFMADD231PS (DI), Y8, Y0
 	VMOVUPS     32(R8), Y8
-	VFMADD231PS 32(SI), Y8, Y1
+	VFMADD231PS 32(DI), Y8, Y1
 	VMOVUPS     (R8)(R9*1), Y8
-	VFMADD231PS 64(SI), Y8, Y0
+	VFMADD231PS 64(DI), Y8, Y0
 	VMOVUPS     32(R8)(R9*1), Y8
-	VFMADD231PS 96(SI), Y8, Y1
+	VFMADD231PS 96(DI), Y8, Y1
 	VMOVUPS     (R8)(R9*2), Y8
-	VFMADD231PS 128(SI), Y8, Y0
-	VFMADD231PS (SI), Y8, Y2
+	VFMADD231PS 128(DI), Y8, Y0
+	VFMADD231PS (DI), Y8, Y2
 	VMOVUPS     32(R8)(R9*2), Y8
-	VFMADD231PS 160(SI), Y8, Y1
-	VFMADD231PS 32(SI), Y8, Y3
+	VFMADD231PS 160(DI), Y8, Y1
+	VFMADD231PS 32(DI), Y8, Y3
 	VMOVUPS     (R8)(R10*1), Y8
-	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS 64(DI), Y8, Y2
 	VMOVUPS     32(R8)(R10*1), Y8
-	VFMADD231PS 96(SI), Y8, Y3
-	VMOVUPS     (R8)(R9*4), Y8
-	VFMADD231PS 128(SI), Y8, Y2
-	VFMADD231PS (SI), Y8, Y4
-	VMOVUPS     32(R8)(R9*4), Y8
-	VFMADD231PS 160(SI), Y8, Y3
-	VFMADD231PS 32(SI), Y8, Y5
-	VMOVUPS     (R8)(R11*1), Y8
-	VFMADD231PS 64(SI), Y8, Y4
-	VMOVUPS     32(R8)(R11*1), Y8
-	VFMADD231PS 96(SI), Y8, Y5
-	VMOVUPS     (R8)(R10*2), Y8
-	VFMADD231PS 128(SI), Y8, Y4
-	VFMADD231PS (SI), Y8, Y6
-	VMOVUPS     32(R8)(R10*2), Y8
-	VFMADD231PS 160(SI), Y8, Y5
-	VFMADD231PS 32(SI), Y8, Y7
-	VMOVUPS     (R8)(R12*1), Y8
-	VFMADD231PS 64(SI), Y8, Y6
-	VMOVUPS     32(R8)(R12*1), Y8
-	VFMADD231PS 96(SI), Y8, Y7
-	LEAQ        (R8)(R9*8), R8
+	VFMADD231PS 96(DI), Y8, Y3
+	LEAQ        (R8)(R9*4), R8
 	VMOVUPS     (R8), Y8
-	VFMADD231PS 128(SI), Y8, Y6
+	VFMADD231PS 128(DI), Y8, Y2
+	VFMADD231PS (DI), Y8, Y4
 	VMOVUPS     32(R8), Y8
-	VFMADD231PS 160(SI), Y8, Y7
-	ADDQ        $+192, SI
+	VFMADD231PS 160(DI), Y8, Y3
+	VFMADD231PS 32(DI), Y8, Y5
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 64(DI), Y8, Y4
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 96(DI), Y8, Y5
+	VMOVUPS     (R8)(R9*2), Y8
+	VFMADD231PS 128(DI), Y8, Y4
+	VFMADD231PS (DI), Y8, Y6
+	VMOVUPS     32(R8)(R9*2), Y8
+	VFMADD231PS 160(DI), Y8, Y5
+	VFMADD231PS 32(DI), Y8, Y7
+	VMOVUPS     (R8)(R10*1), Y8
+	VFMADD231PS 64(DI), Y8, Y6
+	VMOVUPS     32(R8)(R10*1), Y8
+	VFMADD231PS 96(DI), Y8, Y7
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS     (R8), Y8
+	VFMADD231PS 128(DI), Y8, Y6
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 160(DI), Y8, Y7
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole4row
 	CMPQ        72(AX), $+1
 	JNE         whole4store
@@ -6411,17 +8115,17 @@ whole4store:
 whole4edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y0, Y4
 	VMOVAPS Y1, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y1, Y7
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 whole4edgerow:
 	MOVL        20(BX), R8
@@ -6438,90 +8142,90 @@ whole4edgerow:
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS (SI), Y8, Y0
+	VFMADD231PS (DI), Y8, Y0
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 32(SI), Y8, Y1
+	VFMADD231PS 32(DI), Y8, Y1
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(SI), Y8, Y0
+	VFMADD231PS 64(DI), Y8, Y0
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(SI), Y8, Y1
+	VFMADD231PS 96(DI), Y8, Y1
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(SI), Y8, Y0
-	VFMADD231PS (SI), Y8, Y2
+	VFMADD231PS 128(DI), Y8, Y0
+	VFMADD231PS (DI), Y8, Y2
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(SI), Y8, Y1
-	VFMADD231PS 32(SI), Y8, Y3
+	VFMADD231PS 160(DI), Y8, Y1
+	VFMADD231PS 32(DI), Y8, Y3
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS 64(DI), Y8, Y2
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 96(DI), Y8, Y3
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(SI), Y8, Y2
-	VFMADD231PS (SI), Y8, Y4
+	VFMADD231PS 128(DI), Y8, Y2
+	VFMADD231PS (DI), Y8, Y4
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(SI), Y8, Y3
-	VFMADD231PS 32(SI), Y8, Y5
+	VFMADD231PS 160(DI), Y8, Y3
+	VFMADD231PS 32(DI), Y8, Y5
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS 64(DI), Y8, Y4
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 96(DI), Y8, Y5
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(SI), Y8, Y4
-	VFMADD231PS (SI), Y8, Y6
+	VFMADD231PS 128(DI), Y8, Y4
+	VFMADD231PS (DI), Y8, Y6
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(SI), Y8, Y5
-	VFMADD231PS 32(SI), Y8, Y7
+	VFMADD231PS 160(DI), Y8, Y5
+	VFMADD231PS 32(DI), Y8, Y7
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(SI), Y8, Y6
+	VFMADD231PS 64(DI), Y8, Y6
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(SI), Y8, Y7
+	VFMADD231PS 96(DI), Y8, Y7
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(SI), Y8, Y6
+	VFMADD231PS 128(DI), Y8, Y6
 	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(SI), Y8, Y7
-	ADDQ        $+192, SI
+	VFMADD231PS 160(DI), Y8, Y7
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         whole4edgerow
 	CMPQ        72(AX), $+1
 	JNE         whole4edgestore
@@ -6552,11 +8256,12 @@ whole4edgestore:
 	JMP     wholetile
 
 wholeend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  whole
 	VZEROUPPER
 	RET
@@ -6586,11 +8291,11 @@ partialtile:
 	JGT     partial1edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial1row:
 	MOVL        20(BX), R8
@@ -6598,12 +8303,12 @@ partial1row:
 	ADDQ        8(BX), R8
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
-	VMOVUPS     (SI), Y4
-	VMOVUPS     32(SI), Y5
-	VMOVUPS     64(SI), Y6
-	VMOVUPS     96(SI), Y7
-	VMOVUPS     128(SI), Y8
-	VMOVUPS     160(SI), Y9
+	VMOVUPS     (DI), Y4
+	VMOVUPS     32(DI), Y5
+	VMOVUPS     64(DI), Y6
+	VMOVUPS     96(DI), Y7
+	VMOVUPS     128(DI), Y8
+	VMOVUPS     160(DI), Y9
 	VMASKMOVPS  (R8), Y0, Y10
 	VFMADD231PS Y4, Y10, Y2
 	VMASKMOVPS  32(R8), Y1, Y4
@@ -6616,9 +8321,9 @@ partial1row:
 	VFMADD231PS Y8, Y4, Y2
 	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
 	VFMADD231PS Y9, Y4, Y3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial1row
 	CMPQ        72(AX), $+1
 	JNE         partial1store
@@ -6636,11 +8341,11 @@ partial1store:
 partial1edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
-	ADDQ    $+64, SI
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial1edgerow:
 	MOVL        20(BX), R8
@@ -6653,12 +8358,12 @@ partial1edgerow:
 	SUBQ        136(AX), R10
 	LEAQ        channelMask<>+0(SB), R11
 	ADDQ        $+64, R11
-	VMOVUPS     (SI), Y4
-	VMOVUPS     32(SI), Y5
-	VMOVUPS     64(SI), Y6
-	VMOVUPS     96(SI), Y7
-	VMOVUPS     128(SI), Y8
-	VMOVUPS     160(SI), Y9
+	VMOVUPS     (DI), Y4
+	VMOVUPS     32(DI), Y5
+	VMOVUPS     64(DI), Y6
+	VMOVUPS     96(DI), Y7
+	VMOVUPS     128(DI), Y8
+	VMOVUPS     160(DI), Y9
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
@@ -6684,9 +8389,9 @@ partial1edgerow:
 	VFMADD231PS Y8, Y4, Y2
 	VMASKMOVPS  32(R12), Y1, Y4
 	VFMADD231PS Y9, Y4, Y3
-	ADDQ        $+192, SI
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial1edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial1edgestore
@@ -6709,17 +8414,17 @@ partial4:
 	JGT     partial4edge
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
 	VMOVAPS Y2, Y4
 	VMOVAPS Y3, Y5
 	VMOVAPS Y2, Y6
 	VMOVAPS Y3, Y7
 	VMOVAPS Y2, Y8
 	VMOVAPS Y3, Y9
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial4row:
 	MOVL        20(BX), R8
@@ -6728,54 +8433,53 @@ partial4row:
 	ADDQ        (AX), R8
 	MOVL        16(BX), R9
 	LEAQ        (R9)(R9*2), R10
-	LEAQ        (R9)(R9*4), R11
-	LEAQ        (R10)(R9*4), R12
 	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS (SI), Y10, Y2
+	VFMADD231PS (DI), Y10, Y2
 	VMASKMOVPS  32(R8), Y1, Y10
-	VFMADD231PS 32(SI), Y10, Y3
+	VFMADD231PS 32(DI), Y10, Y3
 	VMASKMOVPS  (R8)(R9*1), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y2
+	VFMADD231PS 64(DI), Y10, Y2
 	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y3
+	VFMADD231PS 96(DI), Y10, Y3
 	VMASKMOVPS  (R8)(R9*2), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y2
-	VFMADD231PS (SI), Y10, Y4
+	VFMADD231PS 128(DI), Y10, Y2
+	VFMADD231PS (DI), Y10, Y4
 	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y3
-	VFMADD231PS 32(SI), Y10, Y5
+	VFMADD231PS 160(DI), Y10, Y3
+	VFMADD231PS 32(DI), Y10, Y5
 	VMASKMOVPS  (R8)(R10*1), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y4
+	VFMADD231PS 64(DI), Y10, Y4
 	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y5
-	VMASKMOVPS  (R8)(R9*4), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y4
-	VFMADD231PS (SI), Y10, Y6
-	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y5
-	VFMADD231PS 32(SI), Y10, Y7
-	VMASKMOVPS  (R8)(R11*1), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y6
-	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y7
-	VMASKMOVPS  (R8)(R10*2), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y6
-	VFMADD231PS (SI), Y10, Y8
-	VMASKMOVPS  32(R8)(R10*2), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y7
-	VFMADD231PS 32(SI), Y10, Y9
-	VMASKMOVPS  (R8)(R12*1), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y8
-	VMASKMOVPS  32(R8)(R12*1), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y9
-	LEAQ        (R8)(R9*8), R8
+	VFMADD231PS 96(DI), Y10, Y5
+	LEAQ        (R8)(R9*4), R8
 	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y8
+	VFMADD231PS 128(DI), Y10, Y4
+	VFMADD231PS (DI), Y10, Y6
 	VMASKMOVPS  32(R8), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y9
-	ADDQ        $+192, SI
+	VFMADD231PS 160(DI), Y10, Y5
+	VFMADD231PS 32(DI), Y10, Y7
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 64(DI), Y10, Y6
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 96(DI), Y10, Y7
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VFMADD231PS 128(DI), Y10, Y6
+	VFMADD231PS (DI), Y10, Y8
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VFMADD231PS 160(DI), Y10, Y7
+	VFMADD231PS 32(DI), Y10, Y9
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VFMADD231PS 64(DI), Y10, Y8
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VFMADD231PS 96(DI), Y10, Y9
+	LEAQ        (R8)(R9*4), R8
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS 128(DI), Y10, Y8
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 160(DI), Y10, Y9
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial4row
 	CMPQ        72(AX), $+1
 	JNE         partial4store
@@ -6808,17 +8512,17 @@ partial4store:
 partial4edge:
 	MOVQ    8(AX), BX
 	ADDQ    80(AX), BX
-	MOVQ    40(AX), SI
-	MOVQ    32(AX), DI
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
+	MOVQ    40(AX), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
 	VMOVAPS Y2, Y4
 	VMOVAPS Y3, Y5
 	VMOVAPS Y2, Y6
 	VMOVAPS Y3, Y7
 	VMOVAPS Y2, Y8
 	VMOVAPS Y3, Y9
-	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	MOVQ    32(AX), SI
 
 partial4edgerow:
 	MOVL        20(BX), R8
@@ -6835,90 +8539,90 @@ partial4edgerow:
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS (SI), Y10, Y2
+	VFMADD231PS (DI), Y10, Y2
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 32(SI), Y10, Y3
+	VFMADD231PS 32(DI), Y10, Y3
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y2
+	VFMADD231PS 64(DI), Y10, Y2
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y3
+	VFMADD231PS 96(DI), Y10, Y3
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y2
-	VFMADD231PS (SI), Y10, Y4
+	VFMADD231PS 128(DI), Y10, Y2
+	VFMADD231PS (DI), Y10, Y4
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y3
-	VFMADD231PS 32(SI), Y10, Y5
+	VFMADD231PS 160(DI), Y10, Y3
+	VFMADD231PS 32(DI), Y10, Y5
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y4
+	VFMADD231PS 64(DI), Y10, Y4
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y5
+	VFMADD231PS 96(DI), Y10, Y5
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y4
-	VFMADD231PS (SI), Y10, Y6
+	VFMADD231PS 128(DI), Y10, Y4
+	VFMADD231PS (DI), Y10, Y6
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y5
-	VFMADD231PS 32(SI), Y10, Y7
+	VFMADD231PS 160(DI), Y10, Y5
+	VFMADD231PS 32(DI), Y10, Y7
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y6
+	VFMADD231PS 64(DI), Y10, Y6
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y7
+	VFMADD231PS 96(DI), Y10, Y7
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y6
-	VFMADD231PS (SI), Y10, Y8
+	VFMADD231PS 128(DI), Y10, Y6
+	VFMADD231PS (DI), Y10, Y8
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y7
-	VFMADD231PS 32(SI), Y10, Y9
+	VFMADD231PS 160(DI), Y10, Y7
+	VFMADD231PS 32(DI), Y10, Y9
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(SI), Y10, Y8
+	VFMADD231PS 64(DI), Y10, Y8
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(SI), Y10, Y9
+	VFMADD231PS 96(DI), Y10, Y9
 	ADDQ        R9, R8
 	INCQ        R10
 	MOVQ        R8, R12
 	CMPQ        R10, 120(AX)
 	CMOVQCC     R11, R12
 	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(SI), Y10, Y8
+	VFMADD231PS 128(DI), Y10, Y8
 	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(SI), Y10, Y9
-	ADDQ        $+192, SI
+	VFMADD231PS 160(DI), Y10, Y9
+	ADDQ        $+192, DI
 	ADDQ        $+16, BX
-	DECQ        DI
+	DECQ        SI
 	JNE         partial4edgerow
 	CMPQ        72(AX), $+1
 	JNE         partial4edgestore
@@ -6949,11 +8653,12 @@ partial4edgestore:
 	JMP        partialtile
 
 partialend:
-	MOVQ 32(AX), BX
-	LEAQ 1(BX)(BX*1), BX
-	SHLQ $0x03, BX
+	MOVQ 32(AX), CX
+	LEAQ 1(CX)(CX*1), CX
+	SHLQ $0x03, CX
+	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	DECQ 16(AX)
+	SUBQ $+1, 16(AX)
 	JNE  partial
 	VZEROUPPER
 	RET
@@ -6966,6 +8671,59 @@ TEXT ·poolMaxF32AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 32(AX), BX
 	MOVQ 40(AX), SI
+
+many:
+	CMPQ    SI, $+64
+	JLT     four
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 96(DX), Y3
+	VMOVUPS 128(DX), Y4
+	VMOVUPS 160(DX), Y5
+	VMOVUPS 192(DX), Y6
+	VMOVUPS 224(DX), Y7
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), R8
+	TESTQ   R8, R8
+	JEQ     manystore
+
+manycell:
+	MOVL    (DI), R9
+	VMOVUPS (CX)(R9*1), Y8
+	VMAXPS  Y0, Y8, Y0
+	VMOVUPS 32(CX)(R9*1), Y8
+	VMAXPS  Y1, Y8, Y1
+	VMOVUPS 64(CX)(R9*1), Y8
+	VMAXPS  Y2, Y8, Y2
+	VMOVUPS 96(CX)(R9*1), Y8
+	VMAXPS  Y3, Y8, Y3
+	VMOVUPS 128(CX)(R9*1), Y8
+	VMAXPS  Y4, Y8, Y4
+	VMOVUPS 160(CX)(R9*1), Y8
+	VMAXPS  Y5, Y8, Y5
+	VMOVUPS 192(CX)(R9*1), Y8
+	VMAXPS  Y6, Y8, Y6
+	VMOVUPS 224(CX)(R9*1), Y8
+	VMAXPS  Y7, Y8, Y7
+	ADDQ    $+4, DI
+	DECQ    R8
+	JNE     manycell
+
+manystore:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	VMOVUPS Y2, 64(BX)
+	VMOVUPS Y3, 96(BX)
+	VMOVUPS Y4, 128(BX)
+	VMOVUPS Y5, 160(BX)
+	VMOVUPS Y6, 192(BX)
+	VMOVUPS Y7, 224(BX)
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	SUBQ    $+64, SI
+	JMP     many
 
 four:
 	CMPQ    SI, $+32
@@ -7064,6 +8822,64 @@ TEXT ·poolAvgF32AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), DX
 	MOVQ 32(AX), BX
 	MOVQ 40(AX), SI
+
+many:
+	CMPQ    SI, $+64
+	JLT     four
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 96(DX), Y3
+	VMOVUPS 128(DX), Y4
+	VMOVUPS 160(DX), Y5
+	VMOVUPS 192(DX), Y6
+	VMOVUPS 224(DX), Y7
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), R8
+	TESTQ   R8, R8
+	JEQ     manystore
+
+manycell:
+	MOVL   (DI), R9
+	VADDPS (CX)(R9*1), Y0, Y0
+	VADDPS 32(CX)(R9*1), Y1, Y1
+	VADDPS 64(CX)(R9*1), Y2, Y2
+	VADDPS 96(CX)(R9*1), Y3, Y3
+	VADDPS 128(CX)(R9*1), Y4, Y4
+	VADDPS 160(CX)(R9*1), Y5, Y5
+	VADDPS 192(CX)(R9*1), Y6, Y6
+	VADDPS 224(CX)(R9*1), Y7, Y7
+	ADDQ   $+4, DI
+	DECQ   R8
+	JNE    manycell
+
+manystore:
+	CMPQ         48(AX), $+0
+	JEQ          manywhole
+	VBROADCASTSS 56(AX), Y8
+	VDIVPS       Y8, Y0, Y0
+	VDIVPS       Y8, Y1, Y1
+	VDIVPS       Y8, Y2, Y2
+	VDIVPS       Y8, Y3, Y3
+	VDIVPS       Y8, Y4, Y4
+	VDIVPS       Y8, Y5, Y5
+	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y8, Y7, Y7
+
+manywhole:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	VMOVUPS Y2, 64(BX)
+	VMOVUPS Y3, 96(BX)
+	VMOVUPS Y4, 128(BX)
+	VMOVUPS Y5, 160(BX)
+	VMOVUPS Y6, 192(BX)
+	VMOVUPS Y7, 224(BX)
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	SUBQ    $+64, SI
+	JMP     many
 
 four:
 	CMPQ    SI, $+32

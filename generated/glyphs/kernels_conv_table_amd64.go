@@ -17,6 +17,7 @@ func init() {
 var kernelsAVX512 = kernelTable{
 	name:       "avx512",
 	mr:         8,
+	pairSizes:  0x112,
 	rowPixels:  8,
 	fetchesTwo: true,
 	manyTiles:  1,
@@ -46,6 +47,11 @@ var kernelsAVX512 = kernelTable{
 		3: {
 			1: depthwiseRowsF32w3s1AVX512,
 			2: depthwiseRowsF32w3s2AVX512,
+		},
+	},
+	depthwisePairs: depthwiseRowKernels{
+		3: {
+			1: depthwisePairsF32w3s1AVX512,
 		},
 	},
 	depthwiseHalf: portableDepthwiseHalf,

@@ -90,6 +90,9 @@ type kernelTable struct {
 	depthwiseRows, depthwiseRowsHalf depthwiseRowKernels // preferred where there is one
 	rowPixels                        int                 // of their largest tile
 
+	depthwisePairs, depthwisePairsHalf depthwiseRowKernels // for pairs of rows of whole panels that share cells
+	pairSizes                          int                 // bit n says that they have tiles of n pixels
+
 	poolMax func(*poolArgs)
 	poolAvg func(*poolArgs)
 

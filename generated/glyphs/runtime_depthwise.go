@@ -54,7 +54,7 @@ type depthwiseStep struct {
 // runDepthwise computes a slice of a depthwise convolution. A unit is some rows.
 func runDepthwise(t *thread, s *depthwiseStep) {
 	if f := s.rowsKernel(); f != nil {
-		s.runRows(t, f, rowsForm{4, 4, panelBytes(s.kh*s.kw, s.half), kernels.rowPixels})
+		s.runRows(t, f, rowsForm{4, 4, panelBytes(s.kh*s.kw, s.half), kernels.rowPixels, s.pairsKernel()})
 		return
 	}
 	row0, row1 := t.rowRange(s.outH)

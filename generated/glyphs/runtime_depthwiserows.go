@@ -43,6 +43,9 @@ type depthwiseRowsArgs struct {
 	columns int
 	stride  int
 	pad     int
+	// down is for kernels of pairs: by how many rows of cells a row of pixels lies below
+	// the one before, at most kh. Both read the same cells in the rows that they share.
+	down int
 	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
 	quantize float32
 }
@@ -57,7 +60,7 @@ type depthwiseRow struct {
 
 const (
 	depthwiseUnitMACs = 1 << 16 // smallest unit worth a claim
-	depthwiseUnitRows = 4       // least rows of a unit, where there are so many
+	depthwiseUnitRows = 8       // least rows of a unit, about, where there are so many
 	depthwiseRows     = 16      // most, for which there is a table
 )
 
@@ -78,9 +81,24 @@ func (s *depthwiseStep) rowsKernel() func(*depthwiseRowsArgs) {
 	return kernels.depthwiseRows[s.kw][s.sw]
 }
 
+// pairsKernel is the kernel of pairs of rows for the step's windows, or nil.
+func (s *depthwiseStep) pairsKernel() func(*depthwiseRowsArgs) {
+	switch {
+	case s.dh != 1 || s.sh > s.kh:
+		return nil
+	case s.half:
+		return kernels.depthwisePairsHalf[s.kw][s.sw]
+	}
+	return kernels.depthwisePairs[s.kw][s.sw]
+}
+
 // rowsForm is what tells the drivers of kernels of rows apart: bytes of an element of
-// the input and of the output, of a panel, and the pixels of the largest tile.
-type rowsForm struct{ in, out, panel, pixels int }
+// the input and of the output, of a panel, and the pixels of the largest tile; and the
+// kernel that serves whole panels before, if there is one.
+type rowsForm struct {
+	in, out, panel, pixels int
+	pairs                  func(*depthwiseRowsArgs)
+}
 
 // runRows computes the step with a kernel of rows. A unit is some rows of some
 // panels. It is computed panel by panel, so that what neighbouring rows share stays
@@ -94,25 +112,36 @@ func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs), f ro
 	// rows, whose neighbours would be read twice.
 	want := min(max(1, rows*s.outW*s.channels*taps/depthwiseUnitMACs), convUnits)
 	blocks := min(want, (rows+depthwiseUnitRows-1)/depthwiseUnitRows)
-	blocks = max(blocks, (rows+depthwiseRows-1)/depthwiseRows)
+	blocks = max(blocks, (rows+depthwiseRows-2)/(depthwiseRows-1)) // a pair may make it one more
 	cuts := min(panels, (want+blocks-1)/blocks)
 	a := &t.rowKernel
 	a.kh = s.kh
 	a.outStep, a.act = s.out.pix, s.act
 	a.columns, a.stride = s.inW, s.sw
+	a.down = s.sh
 	tiles := (s.outW + f.pixels - 1) / f.pixels
 	tile := (s.outW + tiles - 1) / tiles
 	longer := s.outW - (tile-1)*tiles // tiles of as many pixels, the others have one less
 	most := s.tilesInL1(tile)
 	left, right := s.inside()
 	a.tile = tile
+	if kernels.pairSizes>>tile&1 == 0 || longer < tiles && kernels.pairSizes>>(tile-1)&1 == 0 {
+		f.pairs = nil
+	}
+	// Pairs of rows stay together.
+	cut := func(b int) int {
+		if b == blocks {
+			return rows
+		}
+		return rows * b / blocks &^ 1
+	}
 	for {
 		u := t.claim()
 		if u >= blocks*cuts {
 			return
 		}
 		b, c := u/cuts, u%cuts
-		y0, y1 := row0+rows*b/blocks, row0+rows*(b+1)/blocks
+		y0, y1 := row0+cut(b), row0+cut(b+1)
 		first, end := panels*c/cuts, panels*(c+1)/cuts
 		for i := 0; i < tiles; i += most {
 			// A strip of some tiles, whose first column is the kernel's.
@@ -126,7 +155,14 @@ func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs), f ro
 				a.ind, a.at, a.rows = t.scratch, 0, y1-y0
 				a.w = t.at(s.weights + f.panel*p)
 				a.last = min(s.channels-panelWidth*p, panelWidth)
-				kernel(a)
+				if f.pairs != nil && a.last == panelWidth && a.rows > 1 {
+					a.rows &^= 1
+					f.pairs(a)
+					a.rows = (y1 - y0) & 1
+				}
+				if a.rows > 0 {
+					kernel(a)
+				}
 			}
 		}
 		if s.epilogue.kernel != nil {
