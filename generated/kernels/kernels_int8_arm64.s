@@ -144,41 +144,27 @@ pixel0done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c806 // ld1r {v6.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c04 // dup v4.4s, w0
+	WORD $0x4d40c804 // ld1r {v4.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c05 // dup v5.4s, w0
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6ea5e407 // fcmgt v7.4s, v0.4s, v5.4s
-	WORD $0x6ee71ca0 // bif v0.16b, v5.16b, v7.16b
-	WORD $0x6ea0e487 // fcmgt v7.4s, v4.4s, v0.4s
-	WORD $0x6ee71c80 // bif v0.16b, v4.16b, v7.16b
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
 	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x6ea5e427 // fcmgt v7.4s, v1.4s, v5.4s
-	WORD $0x6ee71ca1 // bif v1.16b, v5.16b, v7.16b
-	WORD $0x6ea1e487 // fcmgt v7.4s, v4.4s, v1.4s
-	WORD $0x6ee71c81 // bif v1.16b, v4.16b, v7.16b
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25c421 // fmaxnm v1.4s, v1.4s, v5.4s
 	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	WORD $0x6ea5e447 // fcmgt v7.4s, v2.4s, v5.4s
-	WORD $0x6ee71ca2 // bif v2.16b, v5.16b, v7.16b
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6ee71c82 // bif v2.16b, v4.16b, v7.16b
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25c442 // fmaxnm v2.4s, v2.4s, v5.4s
 	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x6ea5e466 // fcmgt v6.4s, v3.4s, v5.4s
-	WORD $0x6ee61ca3 // bif v3.16b, v5.16b, v6.16b
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x6ee51c83 // bif v3.16b, v4.16b, v5.16b
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e25c463 // fmaxnm v3.4s, v3.4s, v5.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800000 // str q0, [x0]
@@ -205,14 +191,14 @@ TEXT ·convI8x1x32SDOT(SB), NOSPLIT, $0-8
 	WORD $0x91030021 // add x1, x1, #192
 	WORD $0xf9401402 // ldr x2, [x0, #40]
 	WORD $0x8b020022 // add x2, x1, x2
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9400404 // ldr x4, [x0, #8]
 	WORD $0xf9400805 // ldr x5, [x0, #16]
@@ -227,53 +213,53 @@ tap:
 loop:
 	WORD $0x3cc104e8 // ldr q8, [x7], #16
 	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4f88e124 // sdot v4.4s, v9.16b, v8.4b[0]
-	WORD $0x4f88e145 // sdot v5.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4f88e126 // sdot v6.4s, v9.16b, v8.4b[0]
-	WORD $0x4f88e147 // sdot v7.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e122 // sdot v2.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e143 // sdot v3.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4fa8e124 // sdot v4.4s, v9.16b, v8.4b[1]
-	WORD $0x4fa8e145 // sdot v5.4s, v10.16b, v8.4b[1]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4fa8e126 // sdot v6.4s, v9.16b, v8.4b[1]
-	WORD $0x4fa8e147 // sdot v7.4s, v10.16b, v8.4b[1]
 	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4f88e124 // sdot v4.4s, v9.16b, v8.4b[0]
+	WORD $0x4f88e145 // sdot v5.4s, v10.16b, v8.4b[0]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4f88e126 // sdot v6.4s, v9.16b, v8.4b[0]
+	WORD $0x4f88e147 // sdot v7.4s, v10.16b, v8.4b[0]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4fa8e120 // sdot v0.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e141 // sdot v1.4s, v10.16b, v8.4b[1]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4fa8e122 // sdot v2.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e143 // sdot v3.4s, v10.16b, v8.4b[1]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4f88e924 // sdot v4.4s, v9.16b, v8.4b[2]
-	WORD $0x4f88e945 // sdot v5.4s, v10.16b, v8.4b[2]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4f88e926 // sdot v6.4s, v9.16b, v8.4b[2]
-	WORD $0x4f88e947 // sdot v7.4s, v10.16b, v8.4b[2]
 	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4fa8e124 // sdot v4.4s, v9.16b, v8.4b[1]
+	WORD $0x4fa8e145 // sdot v5.4s, v10.16b, v8.4b[1]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4fa8e126 // sdot v6.4s, v9.16b, v8.4b[1]
+	WORD $0x4fa8e147 // sdot v7.4s, v10.16b, v8.4b[1]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e920 // sdot v0.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e941 // sdot v1.4s, v10.16b, v8.4b[2]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e922 // sdot v2.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e943 // sdot v3.4s, v10.16b, v8.4b[2]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4fa8e924 // sdot v4.4s, v9.16b, v8.4b[3]
-	WORD $0x4fa8e945 // sdot v5.4s, v10.16b, v8.4b[3]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4fa8e926 // sdot v6.4s, v9.16b, v8.4b[3]
-	WORD $0x4fa8e947 // sdot v7.4s, v10.16b, v8.4b[3]
 	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4f88e924 // sdot v4.4s, v9.16b, v8.4b[2]
+	WORD $0x4f88e945 // sdot v5.4s, v10.16b, v8.4b[2]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4f88e926 // sdot v6.4s, v9.16b, v8.4b[2]
+	WORD $0x4f88e947 // sdot v7.4s, v10.16b, v8.4b[2]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4fa8e920 // sdot v0.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e941 // sdot v1.4s, v10.16b, v8.4b[3]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4fa8e922 // sdot v2.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e943 // sdot v3.4s, v10.16b, v8.4b[3]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4fa8e924 // sdot v4.4s, v9.16b, v8.4b[3]
+	WORD $0x4fa8e945 // sdot v5.4s, v10.16b, v8.4b[3]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4fa8e926 // sdot v6.4s, v9.16b, v8.4b[3]
+	WORD $0x4fa8e947 // sdot v7.4s, v10.16b, v8.4b[3]
 	WORD $0xf1001108 // subs x8, x8, #4
 	BPL  loop
 
@@ -284,17 +270,17 @@ tail:
 one:
 	WORD $0xbc4044e8 // ldr s8, [x7], #4
 	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4f88e124 // sdot v4.4s, v9.16b, v8.4b[0]
-	WORD $0x4f88e145 // sdot v5.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
-	WORD $0x4f88e126 // sdot v6.4s, v9.16b, v8.4b[0]
-	WORD $0x4f88e147 // sdot v7.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e122 // sdot v2.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e143 // sdot v3.4s, v10.16b, v8.4b[0]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4f88e124 // sdot v4.4s, v9.16b, v8.4b[0]
+	WORD $0x4f88e145 // sdot v5.4s, v10.16b, v8.4b[0]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0x4f88e126 // sdot v6.4s, v9.16b, v8.4b[0]
+	WORD $0x4f88e147 // sdot v7.4s, v10.16b, v8.4b[0]
 	WORD $0xd1000508 // sub x8, x8, #1
 	CBNZ R8, one
 
@@ -302,28 +288,6 @@ next:
 	WORD $0xd10004a5 // sub x5, x5, #1
 	CBNZ R5, tap
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00028 // ldr q8, [x1]
-	WORD $0x3dc01029 // ldr q9, [x1, #64]
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	WORD $0x3dc00428 // ldr q8, [x1, #16]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x3dc00828 // ldr q8, [x1, #32]
-	WORD $0x3dc01829 // ldr q9, [x1, #96]
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x3dc01c29 // ldr q9, [x1, #112]
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -344,16 +308,30 @@ next:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0xf9401402 // ldr x2, [x0, #40]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x3dc00028 // ldr q8, [x1]
+	WORD $0x3dc01029 // ldr q9, [x1, #64]
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	WORD $0x3dc00428 // ldr q8, [x1, #16]
+	WORD $0x3dc01429 // ldr q9, [x1, #80]
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x3dc00828 // ldr q8, [x1, #32]
+	WORD $0x3dc01829 // ldr q9, [x1, #96]
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x3dc00c28 // ldr q8, [x1, #48]
+	WORD $0x3dc01c29 // ldr q9, [x1, #112]
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
-	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
-	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
-	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
-	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
-	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -362,6 +340,14 @@ next:
 	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
 	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
 	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -371,35 +357,35 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0xad020420 // stp q0, q1, [x1, #64]
-	WORD $0xad030c22 // stp q2, q3, [x1, #96]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0x91010020 // add x0, x1, #64
 	TBZ  $3, R3, pixel0four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel0four:
 	TBZ  $2, R3, pixel0two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel0two:
 	TBZ  $1, R3, pixel0one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel0one:
 	TBZ  $0, R3, pixel0done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -407,85 +393,59 @@ pixel0done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c80a // ld1r {v10.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c08 // dup v8.4s, w0
+	WORD $0x4d40c808 // ld1r {v8.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c09 // dup v9.4s, w0
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x6ea9e48b // fcmgt v11.4s, v4.4s, v9.4s
-	WORD $0x6eeb1d24 // bif v4.16b, v9.16b, v11.16b
-	WORD $0x6ea4e50b // fcmgt v11.4s, v8.4s, v4.4s
-	WORD $0x6eeb1d04 // bif v4.16b, v8.16b, v11.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e2adca5 // fmul v5.4s, v5.4s, v10.4s
-	WORD $0x6ea9e4ab // fcmgt v11.4s, v5.4s, v9.4s
-	WORD $0x6eeb1d25 // bif v5.16b, v9.16b, v11.16b
-	WORD $0x6ea5e50b // fcmgt v11.4s, v8.4s, v5.4s
-	WORD $0x6eeb1d05 // bif v5.16b, v8.16b, v11.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x6ea9e4cb // fcmgt v11.4s, v6.4s, v9.4s
-	WORD $0x6eeb1d26 // bif v6.16b, v9.16b, v11.16b
-	WORD $0x6ea6e50b // fcmgt v11.4s, v8.4s, v6.4s
-	WORD $0x6eeb1d06 // bif v6.16b, v8.16b, v11.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x6ea9e4eb // fcmgt v11.4s, v7.4s, v9.4s
-	WORD $0x6eeb1d27 // bif v7.16b, v9.16b, v11.16b
-	WORD $0x6ea7e50b // fcmgt v11.4s, v8.4s, v7.4s
-	WORD $0x6eeb1d07 // bif v7.16b, v8.16b, v11.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
-	WORD $0x3d800024 // str q4, [x1]
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x6ea9e404 // fcmgt v4.4s, v0.4s, v9.4s
-	WORD $0x6ee41d20 // bif v0.16b, v9.16b, v4.16b
-	WORD $0x6ea0e504 // fcmgt v4.4s, v8.4s, v0.4s
-	WORD $0x6ee41d00 // bif v0.16b, v8.16b, v4.16b
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
 	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x6ea9e424 // fcmgt v4.4s, v1.4s, v9.4s
-	WORD $0x6ee41d21 // bif v1.16b, v9.16b, v4.16b
-	WORD $0x6ea1e504 // fcmgt v4.4s, v8.4s, v1.4s
-	WORD $0x6ee41d01 // bif v1.16b, v8.16b, v4.16b
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
 	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x6ea9e444 // fcmgt v4.4s, v2.4s, v9.4s
-	WORD $0x6ee41d22 // bif v2.16b, v9.16b, v4.16b
-	WORD $0x6ea2e504 // fcmgt v4.4s, v8.4s, v2.4s
-	WORD $0x6ee41d02 // bif v2.16b, v8.16b, v4.16b
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
 	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x6ea9e464 // fcmgt v4.4s, v3.4s, v9.4s
-	WORD $0x6ee41d23 // bif v3.16b, v9.16b, v4.16b
-	WORD $0x6ea3e504 // fcmgt v4.4s, v8.4s, v3.4s
-	WORD $0x6ee41d03 // bif v3.16b, v8.16b, v4.16b
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x4e29c4e7 // fmaxnm v7.4s, v7.4s, v9.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91004020 // add x0, x1, #16
 	TBZ  $4, R3, bytes0part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes0done
 
 bytes0part:
 	TBZ  $3, R3, bytes0four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes0four:
 	TBZ  $2, R3, bytes0done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -500,18 +460,18 @@ TEXT ·convI8x1x48SDOT(SB), NOSPLIT, $0-8
 	WORD $0xf9401403 // ldr x3, [x0, #40]
 	WORD $0x8b030022 // add x2, x1, x3
 	WORD $0x8b030043 // add x3, x2, x3
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
 	WORD $0xf9400004 // ldr x4, [x0]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
@@ -526,11 +486,11 @@ tap:
 loop:
 	WORD $0x3cc1050c // ldr q12, [x8], #16
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4f8ce1a8 // sdot v8.4s, v13.16b, v12.4b[0]
-	WORD $0x4f8ce1c9 // sdot v9.4s, v14.16b, v12.4b[0]
+	WORD $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
+	WORD $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4f8ce1aa // sdot v10.4s, v13.16b, v12.4b[0]
-	WORD $0x4f8ce1cb // sdot v11.4s, v14.16b, v12.4b[0]
+	WORD $0x4f8ce1a2 // sdot v2.4s, v13.16b, v12.4b[0]
+	WORD $0x4f8ce1c3 // sdot v3.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a4 // sdot v4.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c5 // sdot v5.4s, v14.16b, v12.4b[0]
@@ -538,17 +498,17 @@ loop:
 	WORD $0x4f8ce1a6 // sdot v6.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c7 // sdot v7.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
-	WORD $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
+	WORD $0x4f8ce1a8 // sdot v8.4s, v13.16b, v12.4b[0]
+	WORD $0x4f8ce1c9 // sdot v9.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4f8ce1a2 // sdot v2.4s, v13.16b, v12.4b[0]
-	WORD $0x4f8ce1c3 // sdot v3.4s, v14.16b, v12.4b[0]
+	WORD $0x4f8ce1aa // sdot v10.4s, v13.16b, v12.4b[0]
+	WORD $0x4f8ce1cb // sdot v11.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4face1a8 // sdot v8.4s, v13.16b, v12.4b[1]
-	WORD $0x4face1c9 // sdot v9.4s, v14.16b, v12.4b[1]
+	WORD $0x4face1a0 // sdot v0.4s, v13.16b, v12.4b[1]
+	WORD $0x4face1c1 // sdot v1.4s, v14.16b, v12.4b[1]
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4face1aa // sdot v10.4s, v13.16b, v12.4b[1]
-	WORD $0x4face1cb // sdot v11.4s, v14.16b, v12.4b[1]
+	WORD $0x4face1a2 // sdot v2.4s, v13.16b, v12.4b[1]
+	WORD $0x4face1c3 // sdot v3.4s, v14.16b, v12.4b[1]
 	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face1a4 // sdot v4.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c5 // sdot v5.4s, v14.16b, v12.4b[1]
@@ -556,17 +516,17 @@ loop:
 	WORD $0x4face1a6 // sdot v6.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c7 // sdot v7.4s, v14.16b, v12.4b[1]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4face1a0 // sdot v0.4s, v13.16b, v12.4b[1]
-	WORD $0x4face1c1 // sdot v1.4s, v14.16b, v12.4b[1]
+	WORD $0x4face1a8 // sdot v8.4s, v13.16b, v12.4b[1]
+	WORD $0x4face1c9 // sdot v9.4s, v14.16b, v12.4b[1]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4face1a2 // sdot v2.4s, v13.16b, v12.4b[1]
-	WORD $0x4face1c3 // sdot v3.4s, v14.16b, v12.4b[1]
+	WORD $0x4face1aa // sdot v10.4s, v13.16b, v12.4b[1]
+	WORD $0x4face1cb // sdot v11.4s, v14.16b, v12.4b[1]
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4f8ce9a8 // sdot v8.4s, v13.16b, v12.4b[2]
-	WORD $0x4f8ce9c9 // sdot v9.4s, v14.16b, v12.4b[2]
+	WORD $0x4f8ce9a0 // sdot v0.4s, v13.16b, v12.4b[2]
+	WORD $0x4f8ce9c1 // sdot v1.4s, v14.16b, v12.4b[2]
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4f8ce9aa // sdot v10.4s, v13.16b, v12.4b[2]
-	WORD $0x4f8ce9cb // sdot v11.4s, v14.16b, v12.4b[2]
+	WORD $0x4f8ce9a2 // sdot v2.4s, v13.16b, v12.4b[2]
+	WORD $0x4f8ce9c3 // sdot v3.4s, v14.16b, v12.4b[2]
 	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce9a4 // sdot v4.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c5 // sdot v5.4s, v14.16b, v12.4b[2]
@@ -574,17 +534,17 @@ loop:
 	WORD $0x4f8ce9a6 // sdot v6.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c7 // sdot v7.4s, v14.16b, v12.4b[2]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4f8ce9a0 // sdot v0.4s, v13.16b, v12.4b[2]
-	WORD $0x4f8ce9c1 // sdot v1.4s, v14.16b, v12.4b[2]
+	WORD $0x4f8ce9a8 // sdot v8.4s, v13.16b, v12.4b[2]
+	WORD $0x4f8ce9c9 // sdot v9.4s, v14.16b, v12.4b[2]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4f8ce9a2 // sdot v2.4s, v13.16b, v12.4b[2]
-	WORD $0x4f8ce9c3 // sdot v3.4s, v14.16b, v12.4b[2]
+	WORD $0x4f8ce9aa // sdot v10.4s, v13.16b, v12.4b[2]
+	WORD $0x4f8ce9cb // sdot v11.4s, v14.16b, v12.4b[2]
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4face9a8 // sdot v8.4s, v13.16b, v12.4b[3]
-	WORD $0x4face9c9 // sdot v9.4s, v14.16b, v12.4b[3]
+	WORD $0x4face9a0 // sdot v0.4s, v13.16b, v12.4b[3]
+	WORD $0x4face9c1 // sdot v1.4s, v14.16b, v12.4b[3]
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4face9aa // sdot v10.4s, v13.16b, v12.4b[3]
-	WORD $0x4face9cb // sdot v11.4s, v14.16b, v12.4b[3]
+	WORD $0x4face9a2 // sdot v2.4s, v13.16b, v12.4b[3]
+	WORD $0x4face9c3 // sdot v3.4s, v14.16b, v12.4b[3]
 	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face9a4 // sdot v4.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c5 // sdot v5.4s, v14.16b, v12.4b[3]
@@ -592,11 +552,11 @@ loop:
 	WORD $0x4face9a6 // sdot v6.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c7 // sdot v7.4s, v14.16b, v12.4b[3]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4face9a0 // sdot v0.4s, v13.16b, v12.4b[3]
-	WORD $0x4face9c1 // sdot v1.4s, v14.16b, v12.4b[3]
+	WORD $0x4face9a8 // sdot v8.4s, v13.16b, v12.4b[3]
+	WORD $0x4face9c9 // sdot v9.4s, v14.16b, v12.4b[3]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4face9a2 // sdot v2.4s, v13.16b, v12.4b[3]
-	WORD $0x4face9c3 // sdot v3.4s, v14.16b, v12.4b[3]
+	WORD $0x4face9aa // sdot v10.4s, v13.16b, v12.4b[3]
+	WORD $0x4face9cb // sdot v11.4s, v14.16b, v12.4b[3]
 	WORD $0xf1001129 // subs x9, x9, #4
 	BPL  loop
 
@@ -607,11 +567,11 @@ tail:
 one:
 	WORD $0xbc40450c // ldr s12, [x8], #4
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4f8ce1a8 // sdot v8.4s, v13.16b, v12.4b[0]
-	WORD $0x4f8ce1c9 // sdot v9.4s, v14.16b, v12.4b[0]
+	WORD $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
+	WORD $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1382d // ldp q13, q14, [x1], #32
-	WORD $0x4f8ce1aa // sdot v10.4s, v13.16b, v12.4b[0]
-	WORD $0x4f8ce1cb // sdot v11.4s, v14.16b, v12.4b[0]
+	WORD $0x4f8ce1a2 // sdot v2.4s, v13.16b, v12.4b[0]
+	WORD $0x4f8ce1c3 // sdot v3.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a4 // sdot v4.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c5 // sdot v5.4s, v14.16b, v12.4b[0]
@@ -619,11 +579,11 @@ one:
 	WORD $0x4f8ce1a6 // sdot v6.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c7 // sdot v7.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
-	WORD $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
+	WORD $0x4f8ce1a8 // sdot v8.4s, v13.16b, v12.4b[0]
+	WORD $0x4f8ce1c9 // sdot v9.4s, v14.16b, v12.4b[0]
 	WORD $0xacc1386d // ldp q13, q14, [x3], #32
-	WORD $0x4f8ce1a2 // sdot v2.4s, v13.16b, v12.4b[0]
-	WORD $0x4f8ce1c3 // sdot v3.4s, v14.16b, v12.4b[0]
+	WORD $0x4f8ce1aa // sdot v10.4s, v13.16b, v12.4b[0]
+	WORD $0x4f8ce1cb // sdot v11.4s, v14.16b, v12.4b[0]
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
@@ -633,24 +593,24 @@ next:
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x3dc0102d // ldr q13, [x1, #64]
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0142d // ldr q13, [x1, #80]
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
-	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x3dc0182d // ldr q13, [x1, #96]
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
 	WORD $0x3dc01c2d // ldr q13, [x1, #112]
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
-	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0xf9401402 // ldr x2, [x0, #40]
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x3dc0002c // ldr q12, [x1]
@@ -677,42 +637,26 @@ next:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x3dc0102d // ldr q13, [x1, #64]
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0142d // ldr q13, [x1, #80]
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x3dc0182d // ldr q13, [x1, #96]
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
 	WORD $0x3dc01c2d // ldr q13, [x1, #112]
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
-	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
-	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
-	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
-	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
-	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
-	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
-	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
-	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
-	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
-	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
-	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
 	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
 	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
 	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
@@ -721,6 +665,22 @@ next:
 	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
 	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
 	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
+	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
+	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
+	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
+	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
+	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
+	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
+	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
+	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
+	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
+	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
+	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -730,1249 +690,21 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0xad021424 // stp q4, q5, [x1, #64]
 	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad040420 // stp q0, q1, [x1, #128]
-	WORD $0xad050c22 // stp q2, q3, [x1, #160]
+	WORD $0xad042428 // stp q8, q9, [x1, #128]
+	WORD $0xad052c2a // stp q10, q11, [x1, #160]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0xad021424 // stp q4, q5, [x1, #64]
 	WORD $0xad031c26 // stp q6, q7, [x1, #96]
 	WORD $0x91020020 // add x0, x1, #128
-	TBZ  $3, R3, pixel0four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel0four:
-	TBZ  $2, R3, pixel0two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel0two:
-	TBZ  $1, R3, pixel0one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel0one:
-	TBZ  $0, R3, pixel0done
-	WORD $0xbd000000 // str s0, [x0]
-
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-bytes:
-	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c80e // ld1r {v14.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c0c // dup v12.4s, w0
-	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
-	WORD $0x4e040c0d // dup v13.4s, w0
-	WORD $0x6e2edd08 // fmul v8.4s, v8.4s, v14.4s
-	WORD $0x6eade50f // fcmgt v15.4s, v8.4s, v13.4s
-	WORD $0x6eef1da8 // bif v8.16b, v13.16b, v15.16b
-	WORD $0x6ea8e58f // fcmgt v15.4s, v12.4s, v8.4s
-	WORD $0x6eef1d88 // bif v8.16b, v12.16b, v15.16b
-	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e2edd29 // fmul v9.4s, v9.4s, v14.4s
-	WORD $0x6eade52f // fcmgt v15.4s, v9.4s, v13.4s
-	WORD $0x6eef1da9 // bif v9.16b, v13.16b, v15.16b
-	WORD $0x6ea9e58f // fcmgt v15.4s, v12.4s, v9.4s
-	WORD $0x6eef1d89 // bif v9.16b, v12.16b, v15.16b
-	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
-	WORD $0x6eade54f // fcmgt v15.4s, v10.4s, v13.4s
-	WORD $0x6eef1daa // bif v10.16b, v13.16b, v15.16b
-	WORD $0x6eaae58f // fcmgt v15.4s, v12.4s, v10.4s
-	WORD $0x6eef1d8a // bif v10.16b, v12.16b, v15.16b
-	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x6e2edd6b // fmul v11.4s, v11.4s, v14.4s
-	WORD $0x6eade56f // fcmgt v15.4s, v11.4s, v13.4s
-	WORD $0x6eef1dab // bif v11.16b, v13.16b, v15.16b
-	WORD $0x6eabe58f // fcmgt v15.4s, v12.4s, v11.4s
-	WORD $0x6eef1d8b // bif v11.16b, v12.16b, v15.16b
-	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	WORD $0x4e612928 // xtn2 v8.8h, v9.4s
-	WORD $0x0e61294a // xtn v10.4h, v10.4s
-	WORD $0x4e61296a // xtn2 v10.8h, v11.4s
-	WORD $0x0e212908 // xtn v8.8b, v8.8h
-	WORD $0x4e212948 // xtn2 v8.16b, v10.8h
-	WORD $0x3d800028 // str q8, [x1]
-	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
-	WORD $0x6eade488 // fcmgt v8.4s, v4.4s, v13.4s
-	WORD $0x6ee81da4 // bif v4.16b, v13.16b, v8.16b
-	WORD $0x6ea4e588 // fcmgt v8.4s, v12.4s, v4.4s
-	WORD $0x6ee81d84 // bif v4.16b, v12.16b, v8.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e2edca5 // fmul v5.4s, v5.4s, v14.4s
-	WORD $0x6eade4a8 // fcmgt v8.4s, v5.4s, v13.4s
-	WORD $0x6ee81da5 // bif v5.16b, v13.16b, v8.16b
-	WORD $0x6ea5e588 // fcmgt v8.4s, v12.4s, v5.4s
-	WORD $0x6ee81d85 // bif v5.16b, v12.16b, v8.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
-	WORD $0x6eade4c8 // fcmgt v8.4s, v6.4s, v13.4s
-	WORD $0x6ee81da6 // bif v6.16b, v13.16b, v8.16b
-	WORD $0x6ea6e588 // fcmgt v8.4s, v12.4s, v6.4s
-	WORD $0x6ee81d86 // bif v6.16b, v12.16b, v8.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e2edce7 // fmul v7.4s, v7.4s, v14.4s
-	WORD $0x6eade4e8 // fcmgt v8.4s, v7.4s, v13.4s
-	WORD $0x6ee81da7 // bif v7.16b, v13.16b, v8.16b
-	WORD $0x6ea7e588 // fcmgt v8.4s, v12.4s, v7.4s
-	WORD $0x6ee81d87 // bif v7.16b, v12.16b, v8.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
-	WORD $0x3d800424 // str q4, [x1, #16]
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x6eade404 // fcmgt v4.4s, v0.4s, v13.4s
-	WORD $0x6ee41da0 // bif v0.16b, v13.16b, v4.16b
-	WORD $0x6ea0e584 // fcmgt v4.4s, v12.4s, v0.4s
-	WORD $0x6ee41d80 // bif v0.16b, v12.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	WORD $0x6eade424 // fcmgt v4.4s, v1.4s, v13.4s
-	WORD $0x6ee41da1 // bif v1.16b, v13.16b, v4.16b
-	WORD $0x6ea1e584 // fcmgt v4.4s, v12.4s, v1.4s
-	WORD $0x6ee41d81 // bif v1.16b, v12.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6eade444 // fcmgt v4.4s, v2.4s, v13.4s
-	WORD $0x6ee41da2 // bif v2.16b, v13.16b, v4.16b
-	WORD $0x6ea2e584 // fcmgt v4.4s, v12.4s, v2.4s
-	WORD $0x6ee41d82 // bif v2.16b, v12.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e2edc63 // fmul v3.4s, v3.4s, v14.4s
-	WORD $0x6eade464 // fcmgt v4.4s, v3.4s, v13.4s
-	WORD $0x6ee41da3 // bif v3.16b, v13.16b, v4.16b
-	WORD $0x6ea3e584 // fcmgt v4.4s, v12.4s, v3.4s
-	WORD $0x6ee41d83 // bif v3.16b, v12.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
-	WORD $0x91008020 // add x0, x1, #32
-	TBZ  $4, R3, bytes0part
-	WORD $0x3d800000 // str q0, [x0]
-	JMP  bytes0done
-
-bytes0part:
-	TBZ  $3, R3, bytes0four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-bytes0four:
-	TBZ  $2, R3, bytes0done
-	WORD $0xbd000000 // str s0, [x0]
-
-bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-// func convI8x1x64SDOT(a *convArgs)
-// Requires: DotProd
-TEXT ·convI8x1x64SDOT(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R0
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0xf9401404 // ldr x4, [x0, #40]
-	WORD $0x8b040022 // add x2, x1, x4
-	WORD $0x8b040043 // add x3, x2, x4
-	WORD $0x8b040064 // add x4, x3, x4
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9400406 // ldr x6, [x0, #8]
-	WORD $0xf9400807 // ldr x7, [x0, #16]
-	WORD $0xf9400c08 // ldr x8, [x0, #24]
-
-tap:
-	WORD $0xb84044c9 // ldr w9, [x6], #4
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xf100110a // subs x10, x8, #4
-	BMI  tail
-
-loop:
-	WORD $0x3cc10530 // ldr q16, [x9], #16
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4f90e22c // sdot v12.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e24d // sdot v13.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4f90e22e // sdot v14.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e24f // sdot v15.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4f90e228 // sdot v8.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e249 // sdot v9.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4f90e22a // sdot v10.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e24b // sdot v11.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4f90e224 // sdot v4.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e245 // sdot v5.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4f90e226 // sdot v6.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e247 // sdot v7.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4f90e222 // sdot v2.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e243 // sdot v3.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4fb0e22c // sdot v12.4s, v17.16b, v16.4b[1]
-	WORD $0x4fb0e24d // sdot v13.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4fb0e22e // sdot v14.4s, v17.16b, v16.4b[1]
-	WORD $0x4fb0e24f // sdot v15.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4fb0e228 // sdot v8.4s, v17.16b, v16.4b[1]
-	WORD $0x4fb0e249 // sdot v9.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4fb0e22a // sdot v10.4s, v17.16b, v16.4b[1]
-	WORD $0x4fb0e24b // sdot v11.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4fb0e224 // sdot v4.4s, v17.16b, v16.4b[1]
-	WORD $0x4fb0e245 // sdot v5.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4fb0e226 // sdot v6.4s, v17.16b, v16.4b[1]
-	WORD $0x4fb0e247 // sdot v7.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4fb0e220 // sdot v0.4s, v17.16b, v16.4b[1]
-	WORD $0x4fb0e241 // sdot v1.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4fb0e222 // sdot v2.4s, v17.16b, v16.4b[1]
-	WORD $0x4fb0e243 // sdot v3.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4f90ea2c // sdot v12.4s, v17.16b, v16.4b[2]
-	WORD $0x4f90ea4d // sdot v13.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4f90ea2e // sdot v14.4s, v17.16b, v16.4b[2]
-	WORD $0x4f90ea4f // sdot v15.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4f90ea28 // sdot v8.4s, v17.16b, v16.4b[2]
-	WORD $0x4f90ea49 // sdot v9.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4f90ea2a // sdot v10.4s, v17.16b, v16.4b[2]
-	WORD $0x4f90ea4b // sdot v11.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4f90ea24 // sdot v4.4s, v17.16b, v16.4b[2]
-	WORD $0x4f90ea45 // sdot v5.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4f90ea26 // sdot v6.4s, v17.16b, v16.4b[2]
-	WORD $0x4f90ea47 // sdot v7.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4f90ea20 // sdot v0.4s, v17.16b, v16.4b[2]
-	WORD $0x4f90ea41 // sdot v1.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4f90ea22 // sdot v2.4s, v17.16b, v16.4b[2]
-	WORD $0x4f90ea43 // sdot v3.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4fb0ea2c // sdot v12.4s, v17.16b, v16.4b[3]
-	WORD $0x4fb0ea4d // sdot v13.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4fb0ea2e // sdot v14.4s, v17.16b, v16.4b[3]
-	WORD $0x4fb0ea4f // sdot v15.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4fb0ea28 // sdot v8.4s, v17.16b, v16.4b[3]
-	WORD $0x4fb0ea49 // sdot v9.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4fb0ea2a // sdot v10.4s, v17.16b, v16.4b[3]
-	WORD $0x4fb0ea4b // sdot v11.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4fb0ea24 // sdot v4.4s, v17.16b, v16.4b[3]
-	WORD $0x4fb0ea45 // sdot v5.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4fb0ea26 // sdot v6.4s, v17.16b, v16.4b[3]
-	WORD $0x4fb0ea47 // sdot v7.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4fb0ea20 // sdot v0.4s, v17.16b, v16.4b[3]
-	WORD $0x4fb0ea41 // sdot v1.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4fb0ea22 // sdot v2.4s, v17.16b, v16.4b[3]
-	WORD $0x4fb0ea43 // sdot v3.4s, v18.16b, v16.4b[3]
-	WORD $0xf100114a // subs x10, x10, #4
-	BPL  loop
-
-tail:
-	WORD $0x9100114a // add x10, x10, #4
-	CBZ  R10, next
-
-one:
-	WORD $0xbc404530 // ldr s16, [x9], #4
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4f90e22c // sdot v12.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e24d // sdot v13.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
-	WORD $0x4f90e22e // sdot v14.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e24f // sdot v15.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4f90e228 // sdot v8.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e249 // sdot v9.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
-	WORD $0x4f90e22a // sdot v10.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e24b // sdot v11.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4f90e224 // sdot v4.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e245 // sdot v5.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
-	WORD $0x4f90e226 // sdot v6.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e247 // sdot v7.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
-	WORD $0x4f90e222 // sdot v2.4s, v17.16b, v16.4b[0]
-	WORD $0x4f90e243 // sdot v3.4s, v18.16b, v16.4b[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
-
-next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x3dc01031 // ldr q17, [x1, #64]
-	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
-	WORD $0x4e31d58c // fadd v12.4s, v12.4s, v17.4s
-	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x3dc01431 // ldr q17, [x1, #80]
-	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
-	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0x3dc00830 // ldr q16, [x1, #32]
-	WORD $0x3dc01831 // ldr q17, [x1, #96]
-	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
-	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x3dc01c31 // ldr q17, [x1, #112]
-	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
-	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x3dc01031 // ldr q17, [x1, #64]
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
-	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
-	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x3dc01431 // ldr q17, [x1, #80]
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
-	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0x3dc00830 // ldr q16, [x1, #32]
-	WORD $0x3dc01831 // ldr q17, [x1, #96]
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
-	WORD $0x4e31d54a // fadd v10.4s, v10.4s, v17.4s
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x3dc01c31 // ldr q17, [x1, #112]
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
-	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x3dc01031 // ldr q17, [x1, #64]
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
-	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
-	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x3dc01431 // ldr q17, [x1, #80]
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
-	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0x3dc00830 // ldr q16, [x1, #32]
-	WORD $0x3dc01831 // ldr q17, [x1, #96]
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x3dc01c31 // ldr q17, [x1, #112]
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
-	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x3dc01031 // ldr q17, [x1, #64]
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
-	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x3dc01431 // ldr q17, [x1, #80]
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0x3dc00830 // ldr q16, [x1, #32]
-	WORD $0x3dc01831 // ldr q17, [x1, #96]
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
-	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x3dc01c31 // ldr q17, [x1, #112]
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
-	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
-	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
-	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
-	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
-	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
-
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9406804 // ldr w4, [x0, #104]
-	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
-	BNE  partial
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0xad022428 // stp q8, q9, [x1, #64]
-	WORD $0xad032c2a // stp q10, q11, [x1, #96]
-	WORD $0xad041424 // stp q4, q5, [x1, #128]
-	WORD $0xad051c26 // stp q6, q7, [x1, #160]
-	WORD $0xad060420 // stp q0, q1, [x1, #192]
-	WORD $0xad070c22 // stp q2, q3, [x1, #224]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-partial:
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0xad022428 // stp q8, q9, [x1, #64]
-	WORD $0xad032c2a // stp q10, q11, [x1, #96]
-	WORD $0xad041424 // stp q4, q5, [x1, #128]
-	WORD $0xad051c26 // stp q6, q7, [x1, #160]
-	WORD $0x91030020 // add x0, x1, #192
-	TBZ  $3, R3, pixel0four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel0four:
-	TBZ  $2, R3, pixel0two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel0two:
-	TBZ  $1, R3, pixel0one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel0one:
-	TBZ  $0, R3, pixel0done
-	WORD $0xbd000000 // str s0, [x0]
-
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-bytes:
-	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c812 // ld1r {v18.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c10 // dup v16.4s, w0
-	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
-	WORD $0x4e040c11 // dup v17.4s, w0
-	WORD $0x6e32dd8c // fmul v12.4s, v12.4s, v18.4s
-	WORD $0x6eb1e593 // fcmgt v19.4s, v12.4s, v17.4s
-	WORD $0x6ef31e2c // bif v12.16b, v17.16b, v19.16b
-	WORD $0x6eace613 // fcmgt v19.4s, v16.4s, v12.4s
-	WORD $0x6ef31e0c // bif v12.16b, v16.16b, v19.16b
-	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
-	WORD $0x6e32ddad // fmul v13.4s, v13.4s, v18.4s
-	WORD $0x6eb1e5b3 // fcmgt v19.4s, v13.4s, v17.4s
-	WORD $0x6ef31e2d // bif v13.16b, v17.16b, v19.16b
-	WORD $0x6eade613 // fcmgt v19.4s, v16.4s, v13.4s
-	WORD $0x6ef31e0d // bif v13.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
-	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
-	WORD $0x6eb1e5d3 // fcmgt v19.4s, v14.4s, v17.4s
-	WORD $0x6ef31e2e // bif v14.16b, v17.16b, v19.16b
-	WORD $0x6eaee613 // fcmgt v19.4s, v16.4s, v14.4s
-	WORD $0x6ef31e0e // bif v14.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
-	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
-	WORD $0x6eb1e5f3 // fcmgt v19.4s, v15.4s, v17.4s
-	WORD $0x6ef31e2f // bif v15.16b, v17.16b, v19.16b
-	WORD $0x6eafe613 // fcmgt v19.4s, v16.4s, v15.4s
-	WORD $0x6ef31e0f // bif v15.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
-	WORD $0x0e61298c // xtn v12.4h, v12.4s
-	WORD $0x4e6129ac // xtn2 v12.8h, v13.4s
-	WORD $0x0e6129ce // xtn v14.4h, v14.4s
-	WORD $0x4e6129ee // xtn2 v14.8h, v15.4s
-	WORD $0x0e21298c // xtn v12.8b, v12.8h
-	WORD $0x4e2129cc // xtn2 v12.16b, v14.8h
-	WORD $0x3d80002c // str q12, [x1]
-	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
-	WORD $0x6eb1e50c // fcmgt v12.4s, v8.4s, v17.4s
-	WORD $0x6eec1e28 // bif v8.16b, v17.16b, v12.16b
-	WORD $0x6ea8e60c // fcmgt v12.4s, v16.4s, v8.4s
-	WORD $0x6eec1e08 // bif v8.16b, v16.16b, v12.16b
-	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e32dd29 // fmul v9.4s, v9.4s, v18.4s
-	WORD $0x6eb1e52c // fcmgt v12.4s, v9.4s, v17.4s
-	WORD $0x6eec1e29 // bif v9.16b, v17.16b, v12.16b
-	WORD $0x6ea9e60c // fcmgt v12.4s, v16.4s, v9.4s
-	WORD $0x6eec1e09 // bif v9.16b, v16.16b, v12.16b
-	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
-	WORD $0x6eb1e54c // fcmgt v12.4s, v10.4s, v17.4s
-	WORD $0x6eec1e2a // bif v10.16b, v17.16b, v12.16b
-	WORD $0x6eaae60c // fcmgt v12.4s, v16.4s, v10.4s
-	WORD $0x6eec1e0a // bif v10.16b, v16.16b, v12.16b
-	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x6e32dd6b // fmul v11.4s, v11.4s, v18.4s
-	WORD $0x6eb1e56c // fcmgt v12.4s, v11.4s, v17.4s
-	WORD $0x6eec1e2b // bif v11.16b, v17.16b, v12.16b
-	WORD $0x6eabe60c // fcmgt v12.4s, v16.4s, v11.4s
-	WORD $0x6eec1e0b // bif v11.16b, v16.16b, v12.16b
-	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	WORD $0x4e612928 // xtn2 v8.8h, v9.4s
-	WORD $0x0e61294a // xtn v10.4h, v10.4s
-	WORD $0x4e61296a // xtn2 v10.8h, v11.4s
-	WORD $0x0e212908 // xtn v8.8b, v8.8h
-	WORD $0x4e212948 // xtn2 v8.16b, v10.8h
-	WORD $0x3d800428 // str q8, [x1, #16]
-	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
-	WORD $0x6eb1e488 // fcmgt v8.4s, v4.4s, v17.4s
-	WORD $0x6ee81e24 // bif v4.16b, v17.16b, v8.16b
-	WORD $0x6ea4e608 // fcmgt v8.4s, v16.4s, v4.4s
-	WORD $0x6ee81e04 // bif v4.16b, v16.16b, v8.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e32dca5 // fmul v5.4s, v5.4s, v18.4s
-	WORD $0x6eb1e4a8 // fcmgt v8.4s, v5.4s, v17.4s
-	WORD $0x6ee81e25 // bif v5.16b, v17.16b, v8.16b
-	WORD $0x6ea5e608 // fcmgt v8.4s, v16.4s, v5.4s
-	WORD $0x6ee81e05 // bif v5.16b, v16.16b, v8.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
-	WORD $0x6eb1e4c8 // fcmgt v8.4s, v6.4s, v17.4s
-	WORD $0x6ee81e26 // bif v6.16b, v17.16b, v8.16b
-	WORD $0x6ea6e608 // fcmgt v8.4s, v16.4s, v6.4s
-	WORD $0x6ee81e06 // bif v6.16b, v16.16b, v8.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e32dce7 // fmul v7.4s, v7.4s, v18.4s
-	WORD $0x6eb1e4e8 // fcmgt v8.4s, v7.4s, v17.4s
-	WORD $0x6ee81e27 // bif v7.16b, v17.16b, v8.16b
-	WORD $0x6ea7e608 // fcmgt v8.4s, v16.4s, v7.4s
-	WORD $0x6ee81e07 // bif v7.16b, v16.16b, v8.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
-	WORD $0x3d800824 // str q4, [x1, #32]
-	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
-	WORD $0x6eb1e404 // fcmgt v4.4s, v0.4s, v17.4s
-	WORD $0x6ee41e20 // bif v0.16b, v17.16b, v4.16b
-	WORD $0x6ea0e604 // fcmgt v4.4s, v16.4s, v0.4s
-	WORD $0x6ee41e00 // bif v0.16b, v16.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
-	WORD $0x6eb1e424 // fcmgt v4.4s, v1.4s, v17.4s
-	WORD $0x6ee41e21 // bif v1.16b, v17.16b, v4.16b
-	WORD $0x6ea1e604 // fcmgt v4.4s, v16.4s, v1.4s
-	WORD $0x6ee41e01 // bif v1.16b, v16.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
-	WORD $0x6eb1e444 // fcmgt v4.4s, v2.4s, v17.4s
-	WORD $0x6ee41e22 // bif v2.16b, v17.16b, v4.16b
-	WORD $0x6ea2e604 // fcmgt v4.4s, v16.4s, v2.4s
-	WORD $0x6ee41e02 // bif v2.16b, v16.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e32dc63 // fmul v3.4s, v3.4s, v18.4s
-	WORD $0x6eb1e464 // fcmgt v4.4s, v3.4s, v17.4s
-	WORD $0x6ee41e23 // bif v3.16b, v17.16b, v4.16b
-	WORD $0x6ea3e604 // fcmgt v4.4s, v16.4s, v3.4s
-	WORD $0x6ee41e03 // bif v3.16b, v16.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
-	WORD $0x9100c020 // add x0, x1, #48
-	TBZ  $4, R3, bytes0part
-	WORD $0x3d800000 // str q0, [x0]
-	JMP  bytes0done
-
-bytes0part:
-	TBZ  $3, R3, bytes0four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-bytes0four:
-	TBZ  $2, R3, bytes0done
-	WORD $0xbd000000 // str s0, [x0]
-
-bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-// func convI8x2x16SDOT(a *convArgs)
-// Requires: DotProd
-TEXT ·convI8x2x16SDOT(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R0
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-
-tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xb8404467 // ldr w7, [x3], #4
-	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xf10010a8 // subs x8, x5, #4
-	BMI  tail
-
-loop:
-	WORD $0x3cc104c8 // ldr q8, [x6], #16
-	WORD $0x3cc104e9 // ldr q9, [x7], #16
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4f88e144 // sdot v4.4s, v10.16b, v8.4b[0]
-	WORD $0x4f89e140 // sdot v0.4s, v10.16b, v9.4b[0]
-	WORD $0x4f88e165 // sdot v5.4s, v11.16b, v8.4b[0]
-	WORD $0x4f89e161 // sdot v1.4s, v11.16b, v9.4b[0]
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4f88e146 // sdot v6.4s, v10.16b, v8.4b[0]
-	WORD $0x4f89e142 // sdot v2.4s, v10.16b, v9.4b[0]
-	WORD $0x4f88e167 // sdot v7.4s, v11.16b, v8.4b[0]
-	WORD $0x4f89e163 // sdot v3.4s, v11.16b, v9.4b[0]
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4fa8e144 // sdot v4.4s, v10.16b, v8.4b[1]
-	WORD $0x4fa9e140 // sdot v0.4s, v10.16b, v9.4b[1]
-	WORD $0x4fa8e165 // sdot v5.4s, v11.16b, v8.4b[1]
-	WORD $0x4fa9e161 // sdot v1.4s, v11.16b, v9.4b[1]
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4fa8e146 // sdot v6.4s, v10.16b, v8.4b[1]
-	WORD $0x4fa9e142 // sdot v2.4s, v10.16b, v9.4b[1]
-	WORD $0x4fa8e167 // sdot v7.4s, v11.16b, v8.4b[1]
-	WORD $0x4fa9e163 // sdot v3.4s, v11.16b, v9.4b[1]
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4f88e944 // sdot v4.4s, v10.16b, v8.4b[2]
-	WORD $0x4f89e940 // sdot v0.4s, v10.16b, v9.4b[2]
-	WORD $0x4f88e965 // sdot v5.4s, v11.16b, v8.4b[2]
-	WORD $0x4f89e961 // sdot v1.4s, v11.16b, v9.4b[2]
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4f88e946 // sdot v6.4s, v10.16b, v8.4b[2]
-	WORD $0x4f89e942 // sdot v2.4s, v10.16b, v9.4b[2]
-	WORD $0x4f88e967 // sdot v7.4s, v11.16b, v8.4b[2]
-	WORD $0x4f89e963 // sdot v3.4s, v11.16b, v9.4b[2]
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4fa8e944 // sdot v4.4s, v10.16b, v8.4b[3]
-	WORD $0x4fa9e940 // sdot v0.4s, v10.16b, v9.4b[3]
-	WORD $0x4fa8e965 // sdot v5.4s, v11.16b, v8.4b[3]
-	WORD $0x4fa9e961 // sdot v1.4s, v11.16b, v9.4b[3]
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4fa8e946 // sdot v6.4s, v10.16b, v8.4b[3]
-	WORD $0x4fa9e942 // sdot v2.4s, v10.16b, v9.4b[3]
-	WORD $0x4fa8e967 // sdot v7.4s, v11.16b, v8.4b[3]
-	WORD $0x4fa9e963 // sdot v3.4s, v11.16b, v9.4b[3]
-	WORD $0xf1001108 // subs x8, x8, #4
-	BPL  loop
-
-tail:
-	WORD $0x91001108 // add x8, x8, #4
-	CBZ  R8, next
-
-one:
-	WORD $0xbc4044c8 // ldr s8, [x6], #4
-	WORD $0xbc4044e9 // ldr s9, [x7], #4
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4f88e144 // sdot v4.4s, v10.16b, v8.4b[0]
-	WORD $0x4f89e140 // sdot v0.4s, v10.16b, v9.4b[0]
-	WORD $0x4f88e165 // sdot v5.4s, v11.16b, v8.4b[0]
-	WORD $0x4f89e161 // sdot v1.4s, v11.16b, v9.4b[0]
-	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
-	WORD $0x4f88e146 // sdot v6.4s, v10.16b, v8.4b[0]
-	WORD $0x4f89e142 // sdot v2.4s, v10.16b, v9.4b[0]
-	WORD $0x4f88e167 // sdot v7.4s, v11.16b, v8.4b[0]
-	WORD $0x4f89e163 // sdot v3.4s, v11.16b, v9.4b[0]
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, one
-
-next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00028 // ldr q8, [x1]
-	WORD $0x3dc01029 // ldr q9, [x1, #64]
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	WORD $0x3dc00428 // ldr q8, [x1, #16]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x3dc00828 // ldr q8, [x1, #32]
-	WORD $0x3dc01829 // ldr q9, [x1, #96]
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x3dc01c29 // ldr q9, [x1, #112]
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
-	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
-	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
-	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
-	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
-	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
-	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
-	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
-	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
-	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
-	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
-	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
-	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
-	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
-	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
-
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9406804 // ldr w4, [x0, #104]
-	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
-	BNE  partial
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-partial:
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel0four
-	WORD $0xac811404 // stp q4, q5, [x0], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
-
-pixel0four:
-	TBZ  $2, R3, pixel0two
-	WORD $0x3c810404 // str q4, [x0], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
-
-pixel0two:
-	TBZ  $1, R3, pixel0one
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
-
-pixel0one:
-	TBZ  $0, R3, pixel0done
-	WORD $0xbd000004 // str s4, [x0]
-
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel1four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel1four:
-	TBZ  $2, R3, pixel1two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel1two:
-	TBZ  $1, R3, pixel1one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel1one:
-	TBZ  $0, R3, pixel1done
-	WORD $0xbd000000 // str s0, [x0]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-bytes:
-	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c80a // ld1r {v10.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c08 // dup v8.4s, w0
-	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
-	WORD $0x4e040c09 // dup v9.4s, w0
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x6ea9e48b // fcmgt v11.4s, v4.4s, v9.4s
-	WORD $0x6eeb1d24 // bif v4.16b, v9.16b, v11.16b
-	WORD $0x6ea4e50b // fcmgt v11.4s, v8.4s, v4.4s
-	WORD $0x6eeb1d04 // bif v4.16b, v8.16b, v11.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e2adca5 // fmul v5.4s, v5.4s, v10.4s
-	WORD $0x6ea9e4ab // fcmgt v11.4s, v5.4s, v9.4s
-	WORD $0x6eeb1d25 // bif v5.16b, v9.16b, v11.16b
-	WORD $0x6ea5e50b // fcmgt v11.4s, v8.4s, v5.4s
-	WORD $0x6eeb1d05 // bif v5.16b, v8.16b, v11.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x6ea9e4cb // fcmgt v11.4s, v6.4s, v9.4s
-	WORD $0x6eeb1d26 // bif v6.16b, v9.16b, v11.16b
-	WORD $0x6ea6e50b // fcmgt v11.4s, v8.4s, v6.4s
-	WORD $0x6eeb1d06 // bif v6.16b, v8.16b, v11.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x6ea9e4eb // fcmgt v11.4s, v7.4s, v9.4s
-	WORD $0x6eeb1d27 // bif v7.16b, v9.16b, v11.16b
-	WORD $0x6ea7e50b // fcmgt v11.4s, v8.4s, v7.4s
-	WORD $0x6eeb1d07 // bif v7.16b, v8.16b, v11.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes0part
-	WORD $0x3d800004 // str q4, [x0]
-	JMP  bytes0done
-
-bytes0part:
-	TBZ  $3, R3, bytes0four
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
-
-bytes0four:
-	TBZ  $2, R3, bytes0done
-	WORD $0xbd000004 // str s4, [x0]
-
-bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x6ea9e404 // fcmgt v4.4s, v0.4s, v9.4s
-	WORD $0x6ee41d20 // bif v0.16b, v9.16b, v4.16b
-	WORD $0x6ea0e504 // fcmgt v4.4s, v8.4s, v0.4s
-	WORD $0x6ee41d00 // bif v0.16b, v8.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x6ea9e424 // fcmgt v4.4s, v1.4s, v9.4s
-	WORD $0x6ee41d21 // bif v1.16b, v9.16b, v4.16b
-	WORD $0x6ea1e504 // fcmgt v4.4s, v8.4s, v1.4s
-	WORD $0x6ee41d01 // bif v1.16b, v8.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x6ea9e444 // fcmgt v4.4s, v2.4s, v9.4s
-	WORD $0x6ee41d22 // bif v2.16b, v9.16b, v4.16b
-	WORD $0x6ea2e504 // fcmgt v4.4s, v8.4s, v2.4s
-	WORD $0x6ee41d02 // bif v2.16b, v8.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x6ea9e464 // fcmgt v4.4s, v3.4s, v9.4s
-	WORD $0x6ee41d23 // bif v3.16b, v9.16b, v4.16b
-	WORD $0x6ea3e504 // fcmgt v4.4s, v8.4s, v3.4s
-	WORD $0x6ee41d03 // bif v3.16b, v8.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes1part
-	WORD $0x3d800000 // str q0, [x0]
-	JMP  bytes1done
-
-bytes1part:
-	TBZ  $3, R3, bytes1four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-bytes1four:
-	TBZ  $2, R3, bytes1done
-	WORD $0xbd000000 // str s0, [x0]
-
-bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-// func convI8x2x32SDOT(a *convArgs)
-// Requires: DotProd
-TEXT ·convI8x2x32SDOT(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R0
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020022 // add x2, x1, x2
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9400404 // ldr x4, [x0, #8]
-	WORD $0xf9400805 // ldr x5, [x0, #16]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
-
-tap:
-	WORD $0xb8404487 // ldr w7, [x4], #4
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xb8404488 // ldr w8, [x4], #4
-	WORD $0x8b030108 // add x8, x8, x3
-	WORD $0xf10010c9 // subs x9, x6, #4
-	BMI  tail
-
-loop:
-	WORD $0x3cc104f0 // ldr q16, [x7], #16
-	WORD $0x3cc10511 // ldr q17, [x8], #16
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4f90e24c // sdot v12.4s, v18.16b, v16.4b[0]
-	WORD $0x4f91e244 // sdot v4.4s, v18.16b, v17.4b[0]
-	WORD $0x4f90e26d // sdot v13.4s, v19.16b, v16.4b[0]
-	WORD $0x4f91e265 // sdot v5.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4f90e24e // sdot v14.4s, v18.16b, v16.4b[0]
-	WORD $0x4f91e246 // sdot v6.4s, v18.16b, v17.4b[0]
-	WORD $0x4f90e26f // sdot v15.4s, v19.16b, v16.4b[0]
-	WORD $0x4f91e267 // sdot v7.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4f90e248 // sdot v8.4s, v18.16b, v16.4b[0]
-	WORD $0x4f91e240 // sdot v0.4s, v18.16b, v17.4b[0]
-	WORD $0x4f90e269 // sdot v9.4s, v19.16b, v16.4b[0]
-	WORD $0x4f91e261 // sdot v1.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4f90e24a // sdot v10.4s, v18.16b, v16.4b[0]
-	WORD $0x4f91e242 // sdot v2.4s, v18.16b, v17.4b[0]
-	WORD $0x4f90e26b // sdot v11.4s, v19.16b, v16.4b[0]
-	WORD $0x4f91e263 // sdot v3.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4fb0e24c // sdot v12.4s, v18.16b, v16.4b[1]
-	WORD $0x4fb1e244 // sdot v4.4s, v18.16b, v17.4b[1]
-	WORD $0x4fb0e26d // sdot v13.4s, v19.16b, v16.4b[1]
-	WORD $0x4fb1e265 // sdot v5.4s, v19.16b, v17.4b[1]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4fb0e24e // sdot v14.4s, v18.16b, v16.4b[1]
-	WORD $0x4fb1e246 // sdot v6.4s, v18.16b, v17.4b[1]
-	WORD $0x4fb0e26f // sdot v15.4s, v19.16b, v16.4b[1]
-	WORD $0x4fb1e267 // sdot v7.4s, v19.16b, v17.4b[1]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4fb0e248 // sdot v8.4s, v18.16b, v16.4b[1]
-	WORD $0x4fb1e240 // sdot v0.4s, v18.16b, v17.4b[1]
-	WORD $0x4fb0e269 // sdot v9.4s, v19.16b, v16.4b[1]
-	WORD $0x4fb1e261 // sdot v1.4s, v19.16b, v17.4b[1]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4fb0e24a // sdot v10.4s, v18.16b, v16.4b[1]
-	WORD $0x4fb1e242 // sdot v2.4s, v18.16b, v17.4b[1]
-	WORD $0x4fb0e26b // sdot v11.4s, v19.16b, v16.4b[1]
-	WORD $0x4fb1e263 // sdot v3.4s, v19.16b, v17.4b[1]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4f90ea4c // sdot v12.4s, v18.16b, v16.4b[2]
-	WORD $0x4f91ea44 // sdot v4.4s, v18.16b, v17.4b[2]
-	WORD $0x4f90ea6d // sdot v13.4s, v19.16b, v16.4b[2]
-	WORD $0x4f91ea65 // sdot v5.4s, v19.16b, v17.4b[2]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4f90ea4e // sdot v14.4s, v18.16b, v16.4b[2]
-	WORD $0x4f91ea46 // sdot v6.4s, v18.16b, v17.4b[2]
-	WORD $0x4f90ea6f // sdot v15.4s, v19.16b, v16.4b[2]
-	WORD $0x4f91ea67 // sdot v7.4s, v19.16b, v17.4b[2]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4f90ea48 // sdot v8.4s, v18.16b, v16.4b[2]
-	WORD $0x4f91ea40 // sdot v0.4s, v18.16b, v17.4b[2]
-	WORD $0x4f90ea69 // sdot v9.4s, v19.16b, v16.4b[2]
-	WORD $0x4f91ea61 // sdot v1.4s, v19.16b, v17.4b[2]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4f90ea4a // sdot v10.4s, v18.16b, v16.4b[2]
-	WORD $0x4f91ea42 // sdot v2.4s, v18.16b, v17.4b[2]
-	WORD $0x4f90ea6b // sdot v11.4s, v19.16b, v16.4b[2]
-	WORD $0x4f91ea63 // sdot v3.4s, v19.16b, v17.4b[2]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4fb0ea4c // sdot v12.4s, v18.16b, v16.4b[3]
-	WORD $0x4fb1ea44 // sdot v4.4s, v18.16b, v17.4b[3]
-	WORD $0x4fb0ea6d // sdot v13.4s, v19.16b, v16.4b[3]
-	WORD $0x4fb1ea65 // sdot v5.4s, v19.16b, v17.4b[3]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4fb0ea4e // sdot v14.4s, v18.16b, v16.4b[3]
-	WORD $0x4fb1ea46 // sdot v6.4s, v18.16b, v17.4b[3]
-	WORD $0x4fb0ea6f // sdot v15.4s, v19.16b, v16.4b[3]
-	WORD $0x4fb1ea67 // sdot v7.4s, v19.16b, v17.4b[3]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4fb0ea48 // sdot v8.4s, v18.16b, v16.4b[3]
-	WORD $0x4fb1ea40 // sdot v0.4s, v18.16b, v17.4b[3]
-	WORD $0x4fb0ea69 // sdot v9.4s, v19.16b, v16.4b[3]
-	WORD $0x4fb1ea61 // sdot v1.4s, v19.16b, v17.4b[3]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4fb0ea4a // sdot v10.4s, v18.16b, v16.4b[3]
-	WORD $0x4fb1ea42 // sdot v2.4s, v18.16b, v17.4b[3]
-	WORD $0x4fb0ea6b // sdot v11.4s, v19.16b, v16.4b[3]
-	WORD $0x4fb1ea63 // sdot v3.4s, v19.16b, v17.4b[3]
-	WORD $0xf1001129 // subs x9, x9, #4
-	BPL  loop
-
-tail:
-	WORD $0x91001129 // add x9, x9, #4
-	CBZ  R9, next
-
-one:
-	WORD $0xbc4044f0 // ldr s16, [x7], #4
-	WORD $0xbc404511 // ldr s17, [x8], #4
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4f90e24c // sdot v12.4s, v18.16b, v16.4b[0]
-	WORD $0x4f91e244 // sdot v4.4s, v18.16b, v17.4b[0]
-	WORD $0x4f90e26d // sdot v13.4s, v19.16b, v16.4b[0]
-	WORD $0x4f91e265 // sdot v5.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
-	WORD $0x4f90e24e // sdot v14.4s, v18.16b, v16.4b[0]
-	WORD $0x4f91e246 // sdot v6.4s, v18.16b, v17.4b[0]
-	WORD $0x4f90e26f // sdot v15.4s, v19.16b, v16.4b[0]
-	WORD $0x4f91e267 // sdot v7.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4f90e248 // sdot v8.4s, v18.16b, v16.4b[0]
-	WORD $0x4f91e240 // sdot v0.4s, v18.16b, v17.4b[0]
-	WORD $0x4f90e269 // sdot v9.4s, v19.16b, v16.4b[0]
-	WORD $0x4f91e261 // sdot v1.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
-	WORD $0x4f90e24a // sdot v10.4s, v18.16b, v16.4b[0]
-	WORD $0x4f91e242 // sdot v2.4s, v18.16b, v17.4b[0]
-	WORD $0x4f90e26b // sdot v11.4s, v19.16b, v16.4b[0]
-	WORD $0x4f91e263 // sdot v3.4s, v19.16b, v17.4b[0]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
-
-next:
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x3dc01031 // ldr q17, [x1, #64]
-	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
-	WORD $0x4e31d58c // fadd v12.4s, v12.4s, v17.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
-	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
-	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x3dc01431 // ldr q17, [x1, #80]
-	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
-	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
-	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0x3dc00830 // ldr q16, [x1, #32]
-	WORD $0x3dc01831 // ldr q17, [x1, #96]
-	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
-	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x3dc01c31 // ldr q17, [x1, #112]
-	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
-	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
-	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x3dc01031 // ldr q17, [x1, #64]
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
-	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
-	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x3dc01431 // ldr q17, [x1, #80]
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
-	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0x3dc00830 // ldr q16, [x1, #32]
-	WORD $0x3dc01831 // ldr q17, [x1, #96]
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
-	WORD $0x4e31d54a // fadd v10.4s, v10.4s, v17.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
-	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x3dc01c31 // ldr q17, [x1, #112]
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
-	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
-	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
-	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
-	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
-	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
-	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
-
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9406804 // ldr w4, [x0, #104]
-	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
-	BNE  partial
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0xad022428 // stp q8, q9, [x1, #64]
-	WORD $0xad032c2a // stp q10, q11, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0xad020420 // stp q0, q1, [x1, #64]
-	WORD $0xad030c22 // stp q2, q3, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-partial:
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
 	TBZ  $3, R3, pixel0four
 	WORD $0xac812408 // stp q8, q9, [x0], #32
 	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
@@ -1994,101 +726,70 @@ pixel0one:
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
-	TBZ  $3, R3, pixel1four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel1four:
-	TBZ  $2, R3, pixel1two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel1two:
-	TBZ  $1, R3, pixel1one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel1one:
-	TBZ  $0, R3, pixel1done
-	WORD $0xbd000000 // str s0, [x0]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c812 // ld1r {v18.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c10 // dup v16.4s, w0
+	WORD $0x4d40c80c // ld1r {v12.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
-	WORD $0x4e040c11 // dup v17.4s, w0
-	WORD $0x6e32dd8c // fmul v12.4s, v12.4s, v18.4s
-	WORD $0x6eb1e593 // fcmgt v19.4s, v12.4s, v17.4s
-	WORD $0x6ef31e2c // bif v12.16b, v17.16b, v19.16b
-	WORD $0x6eace613 // fcmgt v19.4s, v16.4s, v12.4s
-	WORD $0x6ef31e0c // bif v12.16b, v16.16b, v19.16b
-	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
-	WORD $0x6e32ddad // fmul v13.4s, v13.4s, v18.4s
-	WORD $0x6eb1e5b3 // fcmgt v19.4s, v13.4s, v17.4s
-	WORD $0x6ef31e2d // bif v13.16b, v17.16b, v19.16b
-	WORD $0x6eade613 // fcmgt v19.4s, v16.4s, v13.4s
-	WORD $0x6ef31e0d // bif v13.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
-	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
-	WORD $0x6eb1e5d3 // fcmgt v19.4s, v14.4s, v17.4s
-	WORD $0x6ef31e2e // bif v14.16b, v17.16b, v19.16b
-	WORD $0x6eaee613 // fcmgt v19.4s, v16.4s, v14.4s
-	WORD $0x6ef31e0e // bif v14.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
-	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
-	WORD $0x6eb1e5f3 // fcmgt v19.4s, v15.4s, v17.4s
-	WORD $0x6ef31e2f // bif v15.16b, v17.16b, v19.16b
-	WORD $0x6eafe613 // fcmgt v19.4s, v16.4s, v15.4s
-	WORD $0x6ef31e0f // bif v15.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
-	WORD $0x0e61298c // xtn v12.4h, v12.4s
-	WORD $0x4e6129ac // xtn2 v12.8h, v13.4s
-	WORD $0x0e6129ce // xtn v14.4h, v14.4s
-	WORD $0x4e6129ee // xtn2 v14.8h, v15.4s
-	WORD $0x0e21298c // xtn v12.8b, v12.8h
-	WORD $0x4e2129cc // xtn2 v12.16b, v14.8h
-	WORD $0x3d80002c // str q12, [x1]
-	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
-	WORD $0x6eb1e50c // fcmgt v12.4s, v8.4s, v17.4s
-	WORD $0x6eec1e28 // bif v8.16b, v17.16b, v12.16b
-	WORD $0x6ea8e60c // fcmgt v12.4s, v16.4s, v8.4s
-	WORD $0x6eec1e08 // bif v8.16b, v16.16b, v12.16b
+	WORD $0x4e040c0d // dup v13.4s, w0
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dc421 // fmaxnm v1.4s, v1.4s, v13.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc463 // fmaxnm v3.4s, v3.4s, v13.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dc4a5 // fmaxnm v5.4s, v5.4s, v13.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dc4c6 // fmaxnm v6.4s, v6.4s, v13.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
+	WORD $0x4e2dc4e7 // fmaxnm v7.4s, v7.4s, v13.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
+	WORD $0x3d800424 // str q4, [x1, #16]
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dc508 // fmaxnm v8.4s, v8.4s, v13.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e32dd29 // fmul v9.4s, v9.4s, v18.4s
-	WORD $0x6eb1e52c // fcmgt v12.4s, v9.4s, v17.4s
-	WORD $0x6eec1e29 // bif v9.16b, v17.16b, v12.16b
-	WORD $0x6ea9e60c // fcmgt v12.4s, v16.4s, v9.4s
-	WORD $0x6eec1e09 // bif v9.16b, v16.16b, v12.16b
+	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
 	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
-	WORD $0x6eb1e54c // fcmgt v12.4s, v10.4s, v17.4s
-	WORD $0x6eec1e2a // bif v10.16b, v17.16b, v12.16b
-	WORD $0x6eaae60c // fcmgt v12.4s, v16.4s, v10.4s
-	WORD $0x6eec1e0a // bif v10.16b, v16.16b, v12.16b
+	WORD $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
 	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x6e32dd6b // fmul v11.4s, v11.4s, v18.4s
-	WORD $0x6eb1e56c // fcmgt v12.4s, v11.4s, v17.4s
-	WORD $0x6eec1e2b // bif v11.16b, v17.16b, v12.16b
-	WORD $0x6eabe60c // fcmgt v12.4s, v16.4s, v11.4s
-	WORD $0x6eec1e0b // bif v11.16b, v16.16b, v12.16b
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
 	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	WORD $0x4e612928 // xtn2 v8.8h, v9.4s
-	WORD $0x0e61294a // xtn v10.4h, v10.4s
-	WORD $0x4e61296a // xtn2 v10.8h, v11.4s
-	WORD $0x0e212908 // xtn v8.8b, v8.8h
-	WORD $0x4e212948 // xtn2 v8.16b, v10.8h
-	WORD $0x91004020 // add x0, x1, #16
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
+	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
+	WORD $0x91008020 // add x0, x1, #32
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800008 // str q8, [x0]
 	JMP  bytes0done
@@ -2104,80 +805,1175 @@ bytes0four:
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
-	WORD $0x6eb1e488 // fcmgt v8.4s, v4.4s, v17.4s
-	WORD $0x6ee81e24 // bif v4.16b, v17.16b, v8.16b
-	WORD $0x6ea4e608 // fcmgt v8.4s, v16.4s, v4.4s
-	WORD $0x6ee81e04 // bif v4.16b, v16.16b, v8.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e32dca5 // fmul v5.4s, v5.4s, v18.4s
-	WORD $0x6eb1e4a8 // fcmgt v8.4s, v5.4s, v17.4s
-	WORD $0x6ee81e25 // bif v5.16b, v17.16b, v8.16b
-	WORD $0x6ea5e608 // fcmgt v8.4s, v16.4s, v5.4s
-	WORD $0x6ee81e05 // bif v5.16b, v16.16b, v8.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
-	WORD $0x6eb1e4c8 // fcmgt v8.4s, v6.4s, v17.4s
-	WORD $0x6ee81e26 // bif v6.16b, v17.16b, v8.16b
-	WORD $0x6ea6e608 // fcmgt v8.4s, v16.4s, v6.4s
-	WORD $0x6ee81e06 // bif v6.16b, v16.16b, v8.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e32dce7 // fmul v7.4s, v7.4s, v18.4s
-	WORD $0x6eb1e4e8 // fcmgt v8.4s, v7.4s, v17.4s
-	WORD $0x6ee81e27 // bif v7.16b, v17.16b, v8.16b
-	WORD $0x6ea7e608 // fcmgt v8.4s, v16.4s, v7.4s
-	WORD $0x6ee81e07 // bif v7.16b, v16.16b, v8.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
-	WORD $0x3d800024 // str q4, [x1]
-	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
-	WORD $0x6eb1e404 // fcmgt v4.4s, v0.4s, v17.4s
-	WORD $0x6ee41e20 // bif v0.16b, v17.16b, v4.16b
-	WORD $0x6ea0e604 // fcmgt v4.4s, v16.4s, v0.4s
-	WORD $0x6ee41e00 // bif v0.16b, v16.16b, v4.16b
+	RET
+
+// func convI8x1x64SDOT(a *convArgs)
+// Requires: DotProd
+TEXT ·convI8x1x64SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0x91030021 // add x1, x1, #192
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040022 // add x2, x1, x4
+	WORD $0x8b040043 // add x3, x2, x4
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9400c08 // ldr x8, [x0, #24]
+
+tap:
+	WORD $0xb84044c9 // ldr w9, [x6], #4
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xf100110a // subs x10, x8, #4
+	BMI  tail
+
+loop:
+	WORD $0x3cc10530 // ldr q16, [x9], #16
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f90e222 // sdot v2.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e243 // sdot v3.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4f90e224 // sdot v4.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e245 // sdot v5.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4f90e226 // sdot v6.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e247 // sdot v7.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4f90e228 // sdot v8.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e249 // sdot v9.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4f90e22a // sdot v10.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e24b // sdot v11.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4f90e22c // sdot v12.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e24d // sdot v13.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4f90e22e // sdot v14.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e24f // sdot v15.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4fb0e220 // sdot v0.4s, v17.16b, v16.4b[1]
+	WORD $0x4fb0e241 // sdot v1.4s, v18.16b, v16.4b[1]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4fb0e222 // sdot v2.4s, v17.16b, v16.4b[1]
+	WORD $0x4fb0e243 // sdot v3.4s, v18.16b, v16.4b[1]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4fb0e224 // sdot v4.4s, v17.16b, v16.4b[1]
+	WORD $0x4fb0e245 // sdot v5.4s, v18.16b, v16.4b[1]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4fb0e226 // sdot v6.4s, v17.16b, v16.4b[1]
+	WORD $0x4fb0e247 // sdot v7.4s, v18.16b, v16.4b[1]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4fb0e228 // sdot v8.4s, v17.16b, v16.4b[1]
+	WORD $0x4fb0e249 // sdot v9.4s, v18.16b, v16.4b[1]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4fb0e22a // sdot v10.4s, v17.16b, v16.4b[1]
+	WORD $0x4fb0e24b // sdot v11.4s, v18.16b, v16.4b[1]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4fb0e22c // sdot v12.4s, v17.16b, v16.4b[1]
+	WORD $0x4fb0e24d // sdot v13.4s, v18.16b, v16.4b[1]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4fb0e22e // sdot v14.4s, v17.16b, v16.4b[1]
+	WORD $0x4fb0e24f // sdot v15.4s, v18.16b, v16.4b[1]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f90ea20 // sdot v0.4s, v17.16b, v16.4b[2]
+	WORD $0x4f90ea41 // sdot v1.4s, v18.16b, v16.4b[2]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f90ea22 // sdot v2.4s, v17.16b, v16.4b[2]
+	WORD $0x4f90ea43 // sdot v3.4s, v18.16b, v16.4b[2]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4f90ea24 // sdot v4.4s, v17.16b, v16.4b[2]
+	WORD $0x4f90ea45 // sdot v5.4s, v18.16b, v16.4b[2]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4f90ea26 // sdot v6.4s, v17.16b, v16.4b[2]
+	WORD $0x4f90ea47 // sdot v7.4s, v18.16b, v16.4b[2]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4f90ea28 // sdot v8.4s, v17.16b, v16.4b[2]
+	WORD $0x4f90ea49 // sdot v9.4s, v18.16b, v16.4b[2]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4f90ea2a // sdot v10.4s, v17.16b, v16.4b[2]
+	WORD $0x4f90ea4b // sdot v11.4s, v18.16b, v16.4b[2]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4f90ea2c // sdot v12.4s, v17.16b, v16.4b[2]
+	WORD $0x4f90ea4d // sdot v13.4s, v18.16b, v16.4b[2]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4f90ea2e // sdot v14.4s, v17.16b, v16.4b[2]
+	WORD $0x4f90ea4f // sdot v15.4s, v18.16b, v16.4b[2]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4fb0ea20 // sdot v0.4s, v17.16b, v16.4b[3]
+	WORD $0x4fb0ea41 // sdot v1.4s, v18.16b, v16.4b[3]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4fb0ea22 // sdot v2.4s, v17.16b, v16.4b[3]
+	WORD $0x4fb0ea43 // sdot v3.4s, v18.16b, v16.4b[3]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4fb0ea24 // sdot v4.4s, v17.16b, v16.4b[3]
+	WORD $0x4fb0ea45 // sdot v5.4s, v18.16b, v16.4b[3]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4fb0ea26 // sdot v6.4s, v17.16b, v16.4b[3]
+	WORD $0x4fb0ea47 // sdot v7.4s, v18.16b, v16.4b[3]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4fb0ea28 // sdot v8.4s, v17.16b, v16.4b[3]
+	WORD $0x4fb0ea49 // sdot v9.4s, v18.16b, v16.4b[3]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4fb0ea2a // sdot v10.4s, v17.16b, v16.4b[3]
+	WORD $0x4fb0ea4b // sdot v11.4s, v18.16b, v16.4b[3]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4fb0ea2c // sdot v12.4s, v17.16b, v16.4b[3]
+	WORD $0x4fb0ea4d // sdot v13.4s, v18.16b, v16.4b[3]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4fb0ea2e // sdot v14.4s, v17.16b, v16.4b[3]
+	WORD $0x4fb0ea4f // sdot v15.4s, v18.16b, v16.4b[3]
+	WORD $0xf100114a // subs x10, x10, #4
+	BPL  loop
+
+tail:
+	WORD $0x9100114a // add x10, x10, #4
+	CBZ  R10, next
+
+one:
+	WORD $0xbc404530 // ldr s16, [x9], #4
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x4f90e222 // sdot v2.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e243 // sdot v3.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4f90e224 // sdot v4.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e245 // sdot v5.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0x4f90e226 // sdot v6.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e247 // sdot v7.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4f90e228 // sdot v8.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e249 // sdot v9.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0x4f90e22a // sdot v10.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e24b // sdot v11.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4f90e22c // sdot v12.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e24d // sdot v13.4s, v18.16b, v16.4b[0]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0x4f90e22e // sdot v14.4s, v17.16b, v16.4b[0]
+	WORD $0x4f90e24f // sdot v15.4s, v18.16b, v16.4b[0]
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
+
+next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0x3dc00030 // ldr q16, [x1]
+	WORD $0x3dc01031 // ldr q17, [x1, #64]
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	WORD $0x3dc01431 // ldr q17, [x1, #80]
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0x3dc00830 // ldr q16, [x1, #32]
+	WORD $0x3dc01831 // ldr q17, [x1, #96]
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
+	WORD $0x3dc00c30 // ldr q16, [x1, #48]
+	WORD $0x3dc01c31 // ldr q17, [x1, #112]
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	WORD $0xf9401402 // ldr x2, [x0, #40]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x3dc00030 // ldr q16, [x1]
+	WORD $0x3dc01031 // ldr q17, [x1, #64]
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	WORD $0x3dc01431 // ldr q17, [x1, #80]
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x3dc00830 // ldr q16, [x1, #32]
+	WORD $0x3dc01831 // ldr q17, [x1, #96]
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	WORD $0x3dc00c30 // ldr q16, [x1, #48]
+	WORD $0x3dc01c31 // ldr q17, [x1, #112]
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	WORD $0xf9401402 // ldr x2, [x0, #40]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x3dc00030 // ldr q16, [x1]
+	WORD $0x3dc01031 // ldr q17, [x1, #64]
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	WORD $0x3dc01431 // ldr q17, [x1, #80]
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	WORD $0x3dc00830 // ldr q16, [x1, #32]
+	WORD $0x3dc01831 // ldr q17, [x1, #96]
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d54a // fadd v10.4s, v10.4s, v17.4s
+	WORD $0x3dc00c30 // ldr q16, [x1, #48]
+	WORD $0x3dc01c31 // ldr q17, [x1, #112]
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	WORD $0xf9401402 // ldr x2, [x0, #40]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x3dc00030 // ldr q16, [x1]
+	WORD $0x3dc01031 // ldr q17, [x1, #64]
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d58c // fadd v12.4s, v12.4s, v17.4s
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	WORD $0x3dc01431 // ldr q17, [x1, #80]
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	WORD $0x3dc00830 // ldr q16, [x1, #32]
+	WORD $0x3dc01831 // ldr q17, [x1, #96]
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
+	WORD $0x3dc00c30 // ldr q16, [x1, #48]
+	WORD $0x3dc01c31 // ldr q17, [x1, #112]
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
+	CBNZ R4, bytes
+	WORD $0xf100407f // cmp x3, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0xad042428 // stp q8, q9, [x1, #128]
+	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0xad06342c // stp q12, q13, [x1, #192]
+	WORD $0xad073c2e // stp q14, q15, [x1, #224]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0xad042428 // stp q8, q9, [x1, #128]
+	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0x91030020 // add x0, x1, #192
+	TBZ  $3, R3, pixel0four
+	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel0four:
+	TBZ  $2, R3, pixel0two
+	WORD $0x3c81040c // str q12, [x0], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel0two:
+	TBZ  $1, R3, pixel0one
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+pixel0one:
+	TBZ  $0, R3, pixel0done
+	WORD $0xbd00000c // str s12, [x0]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+bytes:
+	WORD $0x9101a000 // add x0, x0, #104
+	WORD $0x4d40c810 // ld1r {v16.4s}, [x0]
+	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
+	WORD $0x4e040c11 // dup v17.4s, w0
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
 	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
-	WORD $0x6eb1e424 // fcmgt v4.4s, v1.4s, v17.4s
-	WORD $0x6ee41e21 // bif v1.16b, v17.16b, v4.16b
-	WORD $0x6ea1e604 // fcmgt v4.4s, v16.4s, v1.4s
-	WORD $0x6ee41e01 // bif v1.16b, v16.16b, v4.16b
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
 	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
-	WORD $0x6eb1e444 // fcmgt v4.4s, v2.4s, v17.4s
-	WORD $0x6ee41e22 // bif v2.16b, v17.16b, v4.16b
-	WORD $0x6ea2e604 // fcmgt v4.4s, v16.4s, v2.4s
-	WORD $0x6ee41e02 // bif v2.16b, v16.16b, v4.16b
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x4e31c442 // fmaxnm v2.4s, v2.4s, v17.4s
 	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e32dc63 // fmul v3.4s, v3.4s, v18.4s
-	WORD $0x6eb1e464 // fcmgt v4.4s, v3.4s, v17.4s
-	WORD $0x6ee41e23 // bif v3.16b, v17.16b, v4.16b
-	WORD $0x6ea3e604 // fcmgt v4.4s, v16.4s, v3.4s
-	WORD $0x6ee41e03 // bif v3.16b, v16.16b, v4.16b
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c463 // fmaxnm v3.4s, v3.4s, v17.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
-	WORD $0x91004020 // add x0, x1, #16
-	TBZ  $4, R3, bytes1part
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
+	WORD $0x4e31c4a5 // fmaxnm v5.4s, v5.4s, v17.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
+	WORD $0x3d800424 // str q4, [x1, #16]
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD $0x4e31c508 // fmaxnm v8.4s, v8.4s, v17.4s
+	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
+	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
+	WORD $0x4e31c529 // fmaxnm v9.4s, v9.4s, v17.4s
+	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
+	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
+	WORD $0x4e31c54a // fmaxnm v10.4s, v10.4s, v17.4s
+	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
+	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
+	WORD $0x4e31c56b // fmaxnm v11.4s, v11.4s, v17.4s
+	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
+	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
+	WORD $0x3d800828 // str q8, [x1, #32]
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x4e31c58c // fmaxnm v12.4s, v12.4s, v17.4s
+	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
+	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	WORD $0x4e31c5ad // fmaxnm v13.4s, v13.4s, v17.4s
+	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4e31c5ce // fmaxnm v14.4s, v14.4s, v17.4s
+	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
+	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
+	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
+	WORD $0x9100c020 // add x0, x1, #48
+	TBZ  $4, R3, bytes0part
+	WORD $0x3d80000c // str q12, [x0]
+	JMP  bytes0done
+
+bytes0part:
+	TBZ  $3, R3, bytes0four
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+bytes0four:
+	TBZ  $2, R3, bytes0done
+	WORD $0xbd00000c // str s12, [x0]
+
+bytes0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convI8x2x16SDOT(a *convArgs)
+// Requires: DotProd
+TEXT ·convI8x2x16SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0x91030021 // add x1, x1, #192
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0xf9400002 // ldr x2, [x0]
+	WORD $0xf9400403 // ldr x3, [x0, #8]
+	WORD $0xf9400804 // ldr x4, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+
+tap:
+	WORD $0xb8404466 // ldr w6, [x3], #4
+	WORD $0x8b0200c6 // add x6, x6, x2
+	WORD $0xb8404467 // ldr w7, [x3], #4
+	WORD $0x8b0200e7 // add x7, x7, x2
+	WORD $0xf10010a8 // subs x8, x5, #4
+	BMI  tail
+
+loop:
+	WORD $0x3cc104c8 // ldr q8, [x6], #16
+	WORD $0x3cc104e9 // ldr q9, [x7], #16
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4f88e140 // sdot v0.4s, v10.16b, v8.4b[0]
+	WORD $0x4f89e144 // sdot v4.4s, v10.16b, v9.4b[0]
+	WORD $0x4f88e161 // sdot v1.4s, v11.16b, v8.4b[0]
+	WORD $0x4f89e165 // sdot v5.4s, v11.16b, v9.4b[0]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4f88e142 // sdot v2.4s, v10.16b, v8.4b[0]
+	WORD $0x4f89e146 // sdot v6.4s, v10.16b, v9.4b[0]
+	WORD $0x4f88e163 // sdot v3.4s, v11.16b, v8.4b[0]
+	WORD $0x4f89e167 // sdot v7.4s, v11.16b, v9.4b[0]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4fa8e140 // sdot v0.4s, v10.16b, v8.4b[1]
+	WORD $0x4fa9e144 // sdot v4.4s, v10.16b, v9.4b[1]
+	WORD $0x4fa8e161 // sdot v1.4s, v11.16b, v8.4b[1]
+	WORD $0x4fa9e165 // sdot v5.4s, v11.16b, v9.4b[1]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4fa8e142 // sdot v2.4s, v10.16b, v8.4b[1]
+	WORD $0x4fa9e146 // sdot v6.4s, v10.16b, v9.4b[1]
+	WORD $0x4fa8e163 // sdot v3.4s, v11.16b, v8.4b[1]
+	WORD $0x4fa9e167 // sdot v7.4s, v11.16b, v9.4b[1]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4f88e940 // sdot v0.4s, v10.16b, v8.4b[2]
+	WORD $0x4f89e944 // sdot v4.4s, v10.16b, v9.4b[2]
+	WORD $0x4f88e961 // sdot v1.4s, v11.16b, v8.4b[2]
+	WORD $0x4f89e965 // sdot v5.4s, v11.16b, v9.4b[2]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4f88e942 // sdot v2.4s, v10.16b, v8.4b[2]
+	WORD $0x4f89e946 // sdot v6.4s, v10.16b, v9.4b[2]
+	WORD $0x4f88e963 // sdot v3.4s, v11.16b, v8.4b[2]
+	WORD $0x4f89e967 // sdot v7.4s, v11.16b, v9.4b[2]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4fa8e940 // sdot v0.4s, v10.16b, v8.4b[3]
+	WORD $0x4fa9e944 // sdot v4.4s, v10.16b, v9.4b[3]
+	WORD $0x4fa8e961 // sdot v1.4s, v11.16b, v8.4b[3]
+	WORD $0x4fa9e965 // sdot v5.4s, v11.16b, v9.4b[3]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4fa8e942 // sdot v2.4s, v10.16b, v8.4b[3]
+	WORD $0x4fa9e946 // sdot v6.4s, v10.16b, v9.4b[3]
+	WORD $0x4fa8e963 // sdot v3.4s, v11.16b, v8.4b[3]
+	WORD $0x4fa9e967 // sdot v7.4s, v11.16b, v9.4b[3]
+	WORD $0xf1001108 // subs x8, x8, #4
+	BPL  loop
+
+tail:
+	WORD $0x91001108 // add x8, x8, #4
+	CBZ  R8, next
+
+one:
+	WORD $0xbc4044c8 // ldr s8, [x6], #4
+	WORD $0xbc4044e9 // ldr s9, [x7], #4
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4f88e140 // sdot v0.4s, v10.16b, v8.4b[0]
+	WORD $0x4f89e144 // sdot v4.4s, v10.16b, v9.4b[0]
+	WORD $0x4f88e161 // sdot v1.4s, v11.16b, v8.4b[0]
+	WORD $0x4f89e165 // sdot v5.4s, v11.16b, v9.4b[0]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
+	WORD $0x4f88e142 // sdot v2.4s, v10.16b, v8.4b[0]
+	WORD $0x4f89e146 // sdot v6.4s, v10.16b, v9.4b[0]
+	WORD $0x4f88e163 // sdot v3.4s, v11.16b, v8.4b[0]
+	WORD $0x4f89e167 // sdot v7.4s, v11.16b, v9.4b[0]
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, one
+
+next:
+	WORD $0xd1000484 // sub x4, x4, #1
+	CBNZ R4, tap
+	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0x3dc00028 // ldr q8, [x1]
+	WORD $0x3dc01029 // ldr q9, [x1, #64]
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	WORD $0x3dc00428 // ldr q8, [x1, #16]
+	WORD $0x3dc01429 // ldr q9, [x1, #80]
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x3dc00828 // ldr q8, [x1, #32]
+	WORD $0x3dc01829 // ldr q9, [x1, #96]
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x3dc00c28 // ldr q8, [x1, #48]
+	WORD $0x3dc01c29 // ldr q9, [x1, #112]
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
+	CBNZ R4, bytes
+	WORD $0xf100407f // cmp x3, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad001424 // stp q4, q5, [x1]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x91000020 // add x0, x1, #0
+	TBZ  $3, R3, pixel0four
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+
+pixel0four:
+	TBZ  $2, R3, pixel0two
+	WORD $0x3c810400 // str q0, [x0], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+
+pixel0two:
+	TBZ  $1, R3, pixel0one
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+
+pixel0one:
+	TBZ  $0, R3, pixel0done
+	WORD $0xbd000000 // str s0, [x0]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000020 // add x0, x1, #0
+	TBZ  $3, R3, pixel1four
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel1four:
+	TBZ  $2, R3, pixel1two
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel1two:
+	TBZ  $1, R3, pixel1one
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel1one:
+	TBZ  $0, R3, pixel1done
+	WORD $0xbd000004 // str s4, [x0]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+bytes:
+	WORD $0x9101a000 // add x0, x0, #104
+	WORD $0x4d40c808 // ld1r {v8.4s}, [x0]
+	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
+	WORD $0x4e040c09 // dup v9.4s, w0
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x91000020 // add x0, x1, #0
+	TBZ  $4, R3, bytes0part
 	WORD $0x3d800000 // str q0, [x0]
+	JMP  bytes0done
+
+bytes0part:
+	TBZ  $3, R3, bytes0four
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+
+bytes0four:
+	TBZ  $2, R3, bytes0done
+	WORD $0xbd000000 // str s0, [x0]
+
+bytes0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x4e29c4e7 // fmaxnm v7.4s, v7.4s, v9.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
+	WORD $0x91000020 // add x0, x1, #0
+	TBZ  $4, R3, bytes1part
+	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes1done
 
 bytes1part:
 	TBZ  $3, R3, bytes1four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
 	TBZ  $2, R3, bytes1done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000004 // str s4, [x0]
+
+bytes1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convI8x2x32SDOT(a *convArgs)
+// Requires: DotProd
+TEXT ·convI8x2x32SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0x91030021 // add x1, x1, #192
+	WORD $0xf9401402 // ldr x2, [x0, #40]
+	WORD $0x8b020022 // add x2, x1, x2
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0xf9400003 // ldr x3, [x0]
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
+	WORD $0xf9400c06 // ldr x6, [x0, #24]
+
+tap:
+	WORD $0xb8404487 // ldr w7, [x4], #4
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xb8404488 // ldr w8, [x4], #4
+	WORD $0x8b030108 // add x8, x8, x3
+	WORD $0xf10010c9 // subs x9, x6, #4
+	BMI  tail
+
+loop:
+	WORD $0x3cc104f0 // ldr q16, [x7], #16
+	WORD $0x3cc10511 // ldr q17, [x8], #16
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4f90e240 // sdot v0.4s, v18.16b, v16.4b[0]
+	WORD $0x4f91e248 // sdot v8.4s, v18.16b, v17.4b[0]
+	WORD $0x4f90e261 // sdot v1.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e269 // sdot v9.4s, v19.16b, v17.4b[0]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4f90e242 // sdot v2.4s, v18.16b, v16.4b[0]
+	WORD $0x4f91e24a // sdot v10.4s, v18.16b, v17.4b[0]
+	WORD $0x4f90e263 // sdot v3.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e26b // sdot v11.4s, v19.16b, v17.4b[0]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4f90e244 // sdot v4.4s, v18.16b, v16.4b[0]
+	WORD $0x4f91e24c // sdot v12.4s, v18.16b, v17.4b[0]
+	WORD $0x4f90e265 // sdot v5.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e26d // sdot v13.4s, v19.16b, v17.4b[0]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4f90e246 // sdot v6.4s, v18.16b, v16.4b[0]
+	WORD $0x4f91e24e // sdot v14.4s, v18.16b, v17.4b[0]
+	WORD $0x4f90e267 // sdot v7.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e26f // sdot v15.4s, v19.16b, v17.4b[0]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4fb0e240 // sdot v0.4s, v18.16b, v16.4b[1]
+	WORD $0x4fb1e248 // sdot v8.4s, v18.16b, v17.4b[1]
+	WORD $0x4fb0e261 // sdot v1.4s, v19.16b, v16.4b[1]
+	WORD $0x4fb1e269 // sdot v9.4s, v19.16b, v17.4b[1]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4fb0e242 // sdot v2.4s, v18.16b, v16.4b[1]
+	WORD $0x4fb1e24a // sdot v10.4s, v18.16b, v17.4b[1]
+	WORD $0x4fb0e263 // sdot v3.4s, v19.16b, v16.4b[1]
+	WORD $0x4fb1e26b // sdot v11.4s, v19.16b, v17.4b[1]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4fb0e244 // sdot v4.4s, v18.16b, v16.4b[1]
+	WORD $0x4fb1e24c // sdot v12.4s, v18.16b, v17.4b[1]
+	WORD $0x4fb0e265 // sdot v5.4s, v19.16b, v16.4b[1]
+	WORD $0x4fb1e26d // sdot v13.4s, v19.16b, v17.4b[1]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4fb0e246 // sdot v6.4s, v18.16b, v16.4b[1]
+	WORD $0x4fb1e24e // sdot v14.4s, v18.16b, v17.4b[1]
+	WORD $0x4fb0e267 // sdot v7.4s, v19.16b, v16.4b[1]
+	WORD $0x4fb1e26f // sdot v15.4s, v19.16b, v17.4b[1]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4f90ea40 // sdot v0.4s, v18.16b, v16.4b[2]
+	WORD $0x4f91ea48 // sdot v8.4s, v18.16b, v17.4b[2]
+	WORD $0x4f90ea61 // sdot v1.4s, v19.16b, v16.4b[2]
+	WORD $0x4f91ea69 // sdot v9.4s, v19.16b, v17.4b[2]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4f90ea42 // sdot v2.4s, v18.16b, v16.4b[2]
+	WORD $0x4f91ea4a // sdot v10.4s, v18.16b, v17.4b[2]
+	WORD $0x4f90ea63 // sdot v3.4s, v19.16b, v16.4b[2]
+	WORD $0x4f91ea6b // sdot v11.4s, v19.16b, v17.4b[2]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4f90ea44 // sdot v4.4s, v18.16b, v16.4b[2]
+	WORD $0x4f91ea4c // sdot v12.4s, v18.16b, v17.4b[2]
+	WORD $0x4f90ea65 // sdot v5.4s, v19.16b, v16.4b[2]
+	WORD $0x4f91ea6d // sdot v13.4s, v19.16b, v17.4b[2]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4f90ea46 // sdot v6.4s, v18.16b, v16.4b[2]
+	WORD $0x4f91ea4e // sdot v14.4s, v18.16b, v17.4b[2]
+	WORD $0x4f90ea67 // sdot v7.4s, v19.16b, v16.4b[2]
+	WORD $0x4f91ea6f // sdot v15.4s, v19.16b, v17.4b[2]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4fb0ea40 // sdot v0.4s, v18.16b, v16.4b[3]
+	WORD $0x4fb1ea48 // sdot v8.4s, v18.16b, v17.4b[3]
+	WORD $0x4fb0ea61 // sdot v1.4s, v19.16b, v16.4b[3]
+	WORD $0x4fb1ea69 // sdot v9.4s, v19.16b, v17.4b[3]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4fb0ea42 // sdot v2.4s, v18.16b, v16.4b[3]
+	WORD $0x4fb1ea4a // sdot v10.4s, v18.16b, v17.4b[3]
+	WORD $0x4fb0ea63 // sdot v3.4s, v19.16b, v16.4b[3]
+	WORD $0x4fb1ea6b // sdot v11.4s, v19.16b, v17.4b[3]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4fb0ea44 // sdot v4.4s, v18.16b, v16.4b[3]
+	WORD $0x4fb1ea4c // sdot v12.4s, v18.16b, v17.4b[3]
+	WORD $0x4fb0ea65 // sdot v5.4s, v19.16b, v16.4b[3]
+	WORD $0x4fb1ea6d // sdot v13.4s, v19.16b, v17.4b[3]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4fb0ea46 // sdot v6.4s, v18.16b, v16.4b[3]
+	WORD $0x4fb1ea4e // sdot v14.4s, v18.16b, v17.4b[3]
+	WORD $0x4fb0ea67 // sdot v7.4s, v19.16b, v16.4b[3]
+	WORD $0x4fb1ea6f // sdot v15.4s, v19.16b, v17.4b[3]
+	WORD $0xf1001129 // subs x9, x9, #4
+	BPL  loop
+
+tail:
+	WORD $0x91001129 // add x9, x9, #4
+	CBZ  R9, next
+
+one:
+	WORD $0xbc4044f0 // ldr s16, [x7], #4
+	WORD $0xbc404511 // ldr s17, [x8], #4
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4f90e240 // sdot v0.4s, v18.16b, v16.4b[0]
+	WORD $0x4f91e248 // sdot v8.4s, v18.16b, v17.4b[0]
+	WORD $0x4f90e261 // sdot v1.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e269 // sdot v9.4s, v19.16b, v17.4b[0]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x4f90e242 // sdot v2.4s, v18.16b, v16.4b[0]
+	WORD $0x4f91e24a // sdot v10.4s, v18.16b, v17.4b[0]
+	WORD $0x4f90e263 // sdot v3.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e26b // sdot v11.4s, v19.16b, v17.4b[0]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4f90e244 // sdot v4.4s, v18.16b, v16.4b[0]
+	WORD $0x4f91e24c // sdot v12.4s, v18.16b, v17.4b[0]
+	WORD $0x4f90e265 // sdot v5.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e26d // sdot v13.4s, v19.16b, v17.4b[0]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0x4f90e246 // sdot v6.4s, v18.16b, v16.4b[0]
+	WORD $0x4f91e24e // sdot v14.4s, v18.16b, v17.4b[0]
+	WORD $0x4f90e267 // sdot v7.4s, v19.16b, v16.4b[0]
+	WORD $0x4f91e26f // sdot v15.4s, v19.16b, v17.4b[0]
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
+
+next:
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0x3dc00030 // ldr q16, [x1]
+	WORD $0x3dc01031 // ldr q17, [x1, #64]
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	WORD $0x3dc01431 // ldr q17, [x1, #80]
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	WORD $0x3dc00830 // ldr q16, [x1, #32]
+	WORD $0x3dc01831 // ldr q17, [x1, #96]
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d54a // fadd v10.4s, v10.4s, v17.4s
+	WORD $0x3dc00c30 // ldr q16, [x1, #48]
+	WORD $0x3dc01c31 // ldr q17, [x1, #112]
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	WORD $0xf9401402 // ldr x2, [x0, #40]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x3dc00030 // ldr q16, [x1]
+	WORD $0x3dc01031 // ldr q17, [x1, #64]
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d58c // fadd v12.4s, v12.4s, v17.4s
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	WORD $0x3dc01431 // ldr q17, [x1, #80]
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	WORD $0x3dc00830 // ldr q16, [x1, #32]
+	WORD $0x3dc01831 // ldr q17, [x1, #96]
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
+	WORD $0x3dc00c30 // ldr q16, [x1, #48]
+	WORD $0x3dc01c31 // ldr q17, [x1, #112]
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
+	CBNZ R4, bytes
+	WORD $0xf100407f // cmp x3, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x91010020 // add x0, x1, #64
+	TBZ  $3, R3, pixel0four
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel0four:
+	TBZ  $2, R3, pixel0two
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel0two:
+	TBZ  $1, R3, pixel0one
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel0one:
+	TBZ  $0, R3, pixel0done
+	WORD $0xbd000004 // str s4, [x0]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x91010020 // add x0, x1, #64
+	TBZ  $3, R3, pixel1four
+	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel1four:
+	TBZ  $2, R3, pixel1two
+	WORD $0x3c81040c // str q12, [x0], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel1two:
+	TBZ  $1, R3, pixel1one
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+pixel1one:
+	TBZ  $0, R3, pixel1done
+	WORD $0xbd00000c // str s12, [x0]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+bytes:
+	WORD $0x9101a000 // add x0, x0, #104
+	WORD $0x4d40c810 // ld1r {v16.4s}, [x0]
+	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
+	WORD $0x4e040c11 // dup v17.4s, w0
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x4e31c442 // fmaxnm v2.4s, v2.4s, v17.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c463 // fmaxnm v3.4s, v3.4s, v17.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
+	WORD $0x4e31c4a5 // fmaxnm v5.4s, v5.4s, v17.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
+	WORD $0x91004020 // add x0, x1, #16
+	TBZ  $4, R3, bytes0part
+	WORD $0x3d800004 // str q4, [x0]
+	JMP  bytes0done
+
+bytes0part:
+	TBZ  $3, R3, bytes0four
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+bytes0four:
+	TBZ  $2, R3, bytes0done
+	WORD $0xbd000004 // str s4, [x0]
+
+bytes0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD $0x4e31c508 // fmaxnm v8.4s, v8.4s, v17.4s
+	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
+	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
+	WORD $0x4e31c529 // fmaxnm v9.4s, v9.4s, v17.4s
+	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
+	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
+	WORD $0x4e31c54a // fmaxnm v10.4s, v10.4s, v17.4s
+	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
+	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
+	WORD $0x4e31c56b // fmaxnm v11.4s, v11.4s, v17.4s
+	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
+	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
+	WORD $0x3d800028 // str q8, [x1]
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x4e31c58c // fmaxnm v12.4s, v12.4s, v17.4s
+	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
+	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	WORD $0x4e31c5ad // fmaxnm v13.4s, v13.4s, v17.4s
+	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4e31c5ce // fmaxnm v14.4s, v14.4s, v17.4s
+	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
+	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
+	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
+	WORD $0x91004020 // add x0, x1, #16
+	TBZ  $4, R3, bytes1part
+	WORD $0x3d80000c // str q12, [x0]
+	JMP  bytes1done
+
+bytes1part:
+	TBZ  $3, R3, bytes1four
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+bytes1four:
+	TBZ  $2, R3, bytes1done
+	WORD $0xbd00000c // str s12, [x0]
 
 bytes1done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -2189,18 +1985,18 @@ TEXT ·convI8x3x16SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x91030021 // add x1, x1, #192
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
 	WORD $0xf9400002 // ldr x2, [x0]
 	WORD $0xf9400403 // ldr x3, [x0, #8]
 	WORD $0xf9400804 // ldr x4, [x0, #16]
@@ -2221,61 +2017,61 @@ loop:
 	WORD $0x3cc104ed // ldr q13, [x7], #16
 	WORD $0x3cc1050e // ldr q14, [x8], #16
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4f8ce1e8 // sdot v8.4s, v15.16b, v12.4b[0]
+	WORD $0x4f8ce1e0 // sdot v0.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e4 // sdot v4.4s, v15.16b, v13.4b[0]
-	WORD $0x4f8ee1e0 // sdot v0.4s, v15.16b, v14.4b[0]
-	WORD $0x4f8ce209 // sdot v9.4s, v16.16b, v12.4b[0]
+	WORD $0x4f8ee1e8 // sdot v8.4s, v15.16b, v14.4b[0]
+	WORD $0x4f8ce201 // sdot v1.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de205 // sdot v5.4s, v16.16b, v13.4b[0]
-	WORD $0x4f8ee201 // sdot v1.4s, v16.16b, v14.4b[0]
+	WORD $0x4f8ee209 // sdot v9.4s, v16.16b, v14.4b[0]
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4f8ce1ea // sdot v10.4s, v15.16b, v12.4b[0]
+	WORD $0x4f8ce1e2 // sdot v2.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e6 // sdot v6.4s, v15.16b, v13.4b[0]
-	WORD $0x4f8ee1e2 // sdot v2.4s, v15.16b, v14.4b[0]
-	WORD $0x4f8ce20b // sdot v11.4s, v16.16b, v12.4b[0]
+	WORD $0x4f8ee1ea // sdot v10.4s, v15.16b, v14.4b[0]
+	WORD $0x4f8ce203 // sdot v3.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de207 // sdot v7.4s, v16.16b, v13.4b[0]
-	WORD $0x4f8ee203 // sdot v3.4s, v16.16b, v14.4b[0]
+	WORD $0x4f8ee20b // sdot v11.4s, v16.16b, v14.4b[0]
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4face1e8 // sdot v8.4s, v15.16b, v12.4b[1]
+	WORD $0x4face1e0 // sdot v0.4s, v15.16b, v12.4b[1]
 	WORD $0x4fade1e4 // sdot v4.4s, v15.16b, v13.4b[1]
-	WORD $0x4faee1e0 // sdot v0.4s, v15.16b, v14.4b[1]
-	WORD $0x4face209 // sdot v9.4s, v16.16b, v12.4b[1]
+	WORD $0x4faee1e8 // sdot v8.4s, v15.16b, v14.4b[1]
+	WORD $0x4face201 // sdot v1.4s, v16.16b, v12.4b[1]
 	WORD $0x4fade205 // sdot v5.4s, v16.16b, v13.4b[1]
-	WORD $0x4faee201 // sdot v1.4s, v16.16b, v14.4b[1]
+	WORD $0x4faee209 // sdot v9.4s, v16.16b, v14.4b[1]
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4face1ea // sdot v10.4s, v15.16b, v12.4b[1]
+	WORD $0x4face1e2 // sdot v2.4s, v15.16b, v12.4b[1]
 	WORD $0x4fade1e6 // sdot v6.4s, v15.16b, v13.4b[1]
-	WORD $0x4faee1e2 // sdot v2.4s, v15.16b, v14.4b[1]
-	WORD $0x4face20b // sdot v11.4s, v16.16b, v12.4b[1]
+	WORD $0x4faee1ea // sdot v10.4s, v15.16b, v14.4b[1]
+	WORD $0x4face203 // sdot v3.4s, v16.16b, v12.4b[1]
 	WORD $0x4fade207 // sdot v7.4s, v16.16b, v13.4b[1]
-	WORD $0x4faee203 // sdot v3.4s, v16.16b, v14.4b[1]
+	WORD $0x4faee20b // sdot v11.4s, v16.16b, v14.4b[1]
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4f8ce9e8 // sdot v8.4s, v15.16b, v12.4b[2]
+	WORD $0x4f8ce9e0 // sdot v0.4s, v15.16b, v12.4b[2]
 	WORD $0x4f8de9e4 // sdot v4.4s, v15.16b, v13.4b[2]
-	WORD $0x4f8ee9e0 // sdot v0.4s, v15.16b, v14.4b[2]
-	WORD $0x4f8cea09 // sdot v9.4s, v16.16b, v12.4b[2]
+	WORD $0x4f8ee9e8 // sdot v8.4s, v15.16b, v14.4b[2]
+	WORD $0x4f8cea01 // sdot v1.4s, v16.16b, v12.4b[2]
 	WORD $0x4f8dea05 // sdot v5.4s, v16.16b, v13.4b[2]
-	WORD $0x4f8eea01 // sdot v1.4s, v16.16b, v14.4b[2]
+	WORD $0x4f8eea09 // sdot v9.4s, v16.16b, v14.4b[2]
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4f8ce9ea // sdot v10.4s, v15.16b, v12.4b[2]
+	WORD $0x4f8ce9e2 // sdot v2.4s, v15.16b, v12.4b[2]
 	WORD $0x4f8de9e6 // sdot v6.4s, v15.16b, v13.4b[2]
-	WORD $0x4f8ee9e2 // sdot v2.4s, v15.16b, v14.4b[2]
-	WORD $0x4f8cea0b // sdot v11.4s, v16.16b, v12.4b[2]
+	WORD $0x4f8ee9ea // sdot v10.4s, v15.16b, v14.4b[2]
+	WORD $0x4f8cea03 // sdot v3.4s, v16.16b, v12.4b[2]
 	WORD $0x4f8dea07 // sdot v7.4s, v16.16b, v13.4b[2]
-	WORD $0x4f8eea03 // sdot v3.4s, v16.16b, v14.4b[2]
+	WORD $0x4f8eea0b // sdot v11.4s, v16.16b, v14.4b[2]
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4face9e8 // sdot v8.4s, v15.16b, v12.4b[3]
+	WORD $0x4face9e0 // sdot v0.4s, v15.16b, v12.4b[3]
 	WORD $0x4fade9e4 // sdot v4.4s, v15.16b, v13.4b[3]
-	WORD $0x4faee9e0 // sdot v0.4s, v15.16b, v14.4b[3]
-	WORD $0x4facea09 // sdot v9.4s, v16.16b, v12.4b[3]
+	WORD $0x4faee9e8 // sdot v8.4s, v15.16b, v14.4b[3]
+	WORD $0x4facea01 // sdot v1.4s, v16.16b, v12.4b[3]
 	WORD $0x4fadea05 // sdot v5.4s, v16.16b, v13.4b[3]
-	WORD $0x4faeea01 // sdot v1.4s, v16.16b, v14.4b[3]
+	WORD $0x4faeea09 // sdot v9.4s, v16.16b, v14.4b[3]
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4face9ea // sdot v10.4s, v15.16b, v12.4b[3]
+	WORD $0x4face9e2 // sdot v2.4s, v15.16b, v12.4b[3]
 	WORD $0x4fade9e6 // sdot v6.4s, v15.16b, v13.4b[3]
-	WORD $0x4faee9e2 // sdot v2.4s, v15.16b, v14.4b[3]
-	WORD $0x4facea0b // sdot v11.4s, v16.16b, v12.4b[3]
+	WORD $0x4faee9ea // sdot v10.4s, v15.16b, v14.4b[3]
+	WORD $0x4facea03 // sdot v3.4s, v16.16b, v12.4b[3]
 	WORD $0x4fadea07 // sdot v7.4s, v16.16b, v13.4b[3]
-	WORD $0x4faeea03 // sdot v3.4s, v16.16b, v14.4b[3]
+	WORD $0x4faeea0b // sdot v11.4s, v16.16b, v14.4b[3]
 	WORD $0xf1001129 // subs x9, x9, #4
 	BPL  loop
 
@@ -2288,19 +2084,19 @@ one:
 	WORD $0xbc4044ed // ldr s13, [x7], #4
 	WORD $0xbc40450e // ldr s14, [x8], #4
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4f8ce1e8 // sdot v8.4s, v15.16b, v12.4b[0]
+	WORD $0x4f8ce1e0 // sdot v0.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e4 // sdot v4.4s, v15.16b, v13.4b[0]
-	WORD $0x4f8ee1e0 // sdot v0.4s, v15.16b, v14.4b[0]
-	WORD $0x4f8ce209 // sdot v9.4s, v16.16b, v12.4b[0]
+	WORD $0x4f8ee1e8 // sdot v8.4s, v15.16b, v14.4b[0]
+	WORD $0x4f8ce201 // sdot v1.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de205 // sdot v5.4s, v16.16b, v13.4b[0]
-	WORD $0x4f8ee201 // sdot v1.4s, v16.16b, v14.4b[0]
+	WORD $0x4f8ee209 // sdot v9.4s, v16.16b, v14.4b[0]
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
-	WORD $0x4f8ce1ea // sdot v10.4s, v15.16b, v12.4b[0]
+	WORD $0x4f8ce1e2 // sdot v2.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e6 // sdot v6.4s, v15.16b, v13.4b[0]
-	WORD $0x4f8ee1e2 // sdot v2.4s, v15.16b, v14.4b[0]
-	WORD $0x4f8ce20b // sdot v11.4s, v16.16b, v12.4b[0]
+	WORD $0x4f8ee1ea // sdot v10.4s, v15.16b, v14.4b[0]
+	WORD $0x4f8ce203 // sdot v3.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de207 // sdot v7.4s, v16.16b, v13.4b[0]
-	WORD $0x4f8ee203 // sdot v3.4s, v16.16b, v14.4b[0]
+	WORD $0x4f8ee20b // sdot v11.4s, v16.16b, v14.4b[0]
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
@@ -2310,74 +2106,74 @@ next:
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x3dc0102d // ldr q13, [x1, #64]
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x3dc0142d // ldr q13, [x1, #80]
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
-	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x3dc0182d // ldr q13, [x1, #96]
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
-	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
 	WORD $0x3dc01c2d // ldr q13, [x1, #112]
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
-	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
-	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
-	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
-	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
 	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
 	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
-	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
-	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
-	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
+	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
+	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
+	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
+	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
 	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
 	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
-	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
-	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
+	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
+	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
+	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
 	WORD $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
 	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
-	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
-	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
+	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
+	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
 	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
 	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
+	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
+	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -2387,37 +2183,37 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0xad001424 // stp q4, q5, [x1]
 	WORD $0xad011c26 // stp q6, q7, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel0four
-	WORD $0xac812408 // stp q8, q9, [x0], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
 	TBZ  $2, R3, pixel0two
-	WORD $0x3c810408 // str q8, [x0], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c810400 // str q0, [x0], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
 	TBZ  $1, R3, pixel0one
-	WORD $0xfc008408 // str d8, [x0], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
 	TBZ  $0, R3, pixel0done
-	WORD $0xbd000008 // str s8, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -2445,23 +2241,23 @@ pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel2four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac812408 // stp q8, q9, [x0], #32
+	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
+	WORD $0x4eab1d69 // mov v9.16b, v11.16b
 
 pixel2four:
 	TBZ  $2, R3, pixel2two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c810408 // str q8, [x0], #16
+	WORD $0x4ea91d28 // mov v8.16b, v9.16b
 
 pixel2two:
 	TBZ  $1, R3, pixel2one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008408 // str d8, [x0], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 pixel2one:
 	TBZ  $0, R3, pixel2done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000008 // str s8, [x0]
 
 pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -2469,87 +2265,61 @@ pixel2done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c80e // ld1r {v14.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c0c // dup v12.4s, w0
+	WORD $0x4d40c80c // ld1r {v12.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c0d // dup v13.4s, w0
-	WORD $0x6e2edd08 // fmul v8.4s, v8.4s, v14.4s
-	WORD $0x6eade50f // fcmgt v15.4s, v8.4s, v13.4s
-	WORD $0x6eef1da8 // bif v8.16b, v13.16b, v15.16b
-	WORD $0x6ea8e58f // fcmgt v15.4s, v12.4s, v8.4s
-	WORD $0x6eef1d88 // bif v8.16b, v12.16b, v15.16b
-	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e2edd29 // fmul v9.4s, v9.4s, v14.4s
-	WORD $0x6eade52f // fcmgt v15.4s, v9.4s, v13.4s
-	WORD $0x6eef1da9 // bif v9.16b, v13.16b, v15.16b
-	WORD $0x6ea9e58f // fcmgt v15.4s, v12.4s, v9.4s
-	WORD $0x6eef1d89 // bif v9.16b, v12.16b, v15.16b
-	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
-	WORD $0x6eade54f // fcmgt v15.4s, v10.4s, v13.4s
-	WORD $0x6eef1daa // bif v10.16b, v13.16b, v15.16b
-	WORD $0x6eaae58f // fcmgt v15.4s, v12.4s, v10.4s
-	WORD $0x6eef1d8a // bif v10.16b, v12.16b, v15.16b
-	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x6e2edd6b // fmul v11.4s, v11.4s, v14.4s
-	WORD $0x6eade56f // fcmgt v15.4s, v11.4s, v13.4s
-	WORD $0x6eef1dab // bif v11.16b, v13.16b, v15.16b
-	WORD $0x6eabe58f // fcmgt v15.4s, v12.4s, v11.4s
-	WORD $0x6eef1d8b // bif v11.16b, v12.16b, v15.16b
-	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	WORD $0x4e612928 // xtn2 v8.8h, v9.4s
-	WORD $0x0e61294a // xtn v10.4h, v10.4s
-	WORD $0x4e61296a // xtn2 v10.8h, v11.4s
-	WORD $0x0e212908 // xtn v8.8b, v8.8h
-	WORD $0x4e212948 // xtn2 v8.16b, v10.8h
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dc421 // fmaxnm v1.4s, v1.4s, v13.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc463 // fmaxnm v3.4s, v3.4s, v13.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes0part
-	WORD $0x3d800008 // str q8, [x0]
+	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
 
 bytes0part:
 	TBZ  $3, R3, bytes0four
-	WORD $0xfc008408 // str d8, [x0], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
 	TBZ  $2, R3, bytes0done
-	WORD $0xbd000008 // str s8, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
-	WORD $0x6eade488 // fcmgt v8.4s, v4.4s, v13.4s
-	WORD $0x6ee81da4 // bif v4.16b, v13.16b, v8.16b
-	WORD $0x6ea4e588 // fcmgt v8.4s, v12.4s, v4.4s
-	WORD $0x6ee81d84 // bif v4.16b, v12.16b, v8.16b
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e2edca5 // fmul v5.4s, v5.4s, v14.4s
-	WORD $0x6eade4a8 // fcmgt v8.4s, v5.4s, v13.4s
-	WORD $0x6ee81da5 // bif v5.16b, v13.16b, v8.16b
-	WORD $0x6ea5e588 // fcmgt v8.4s, v12.4s, v5.4s
-	WORD $0x6ee81d85 // bif v5.16b, v12.16b, v8.16b
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dc4a5 // fmaxnm v5.4s, v5.4s, v13.4s
 	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
-	WORD $0x6eade4c8 // fcmgt v8.4s, v6.4s, v13.4s
-	WORD $0x6ee81da6 // bif v6.16b, v13.16b, v8.16b
-	WORD $0x6ea6e588 // fcmgt v8.4s, v12.4s, v6.4s
-	WORD $0x6ee81d86 // bif v6.16b, v12.16b, v8.16b
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dc4c6 // fmaxnm v6.4s, v6.4s, v13.4s
 	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e2edce7 // fmul v7.4s, v7.4s, v14.4s
-	WORD $0x6eade4e8 // fcmgt v8.4s, v7.4s, v13.4s
-	WORD $0x6ee81da7 // bif v7.16b, v13.16b, v8.16b
-	WORD $0x6ea7e588 // fcmgt v8.4s, v12.4s, v7.4s
-	WORD $0x6ee81d87 // bif v7.16b, v12.16b, v8.16b
+	WORD $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
+	WORD $0x4e2dc4e7 // fmaxnm v7.4s, v7.4s, v13.4s
 	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes1part
 	WORD $0x3d800004 // str q4, [x0]
@@ -2566,49 +2336,37 @@ bytes1four:
 
 bytes1done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x6eade404 // fcmgt v4.4s, v0.4s, v13.4s
-	WORD $0x6ee41da0 // bif v0.16b, v13.16b, v4.16b
-	WORD $0x6ea0e584 // fcmgt v4.4s, v12.4s, v0.4s
-	WORD $0x6ee41d80 // bif v0.16b, v12.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	WORD $0x6eade424 // fcmgt v4.4s, v1.4s, v13.4s
-	WORD $0x6ee41da1 // bif v1.16b, v13.16b, v4.16b
-	WORD $0x6ea1e584 // fcmgt v4.4s, v12.4s, v1.4s
-	WORD $0x6ee41d81 // bif v1.16b, v12.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6eade444 // fcmgt v4.4s, v2.4s, v13.4s
-	WORD $0x6ee41da2 // bif v2.16b, v13.16b, v4.16b
-	WORD $0x6ea2e584 // fcmgt v4.4s, v12.4s, v2.4s
-	WORD $0x6ee41d82 // bif v2.16b, v12.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e2edc63 // fmul v3.4s, v3.4s, v14.4s
-	WORD $0x6eade464 // fcmgt v4.4s, v3.4s, v13.4s
-	WORD $0x6ee41da3 // bif v3.16b, v13.16b, v4.16b
-	WORD $0x6ea3e584 // fcmgt v4.4s, v12.4s, v3.4s
-	WORD $0x6ee41d83 // bif v3.16b, v12.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dc508 // fmaxnm v8.4s, v8.4s, v13.4s
+	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
+	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
+	WORD $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
+	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
+	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes2part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x3d800008 // str q8, [x0]
 	JMP  bytes2done
 
 bytes2part:
 	TBZ  $3, R3, bytes2four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008408 // str d8, [x0], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 bytes2four:
 	TBZ  $2, R3, bytes2done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000008 // str s8, [x0]
 
 bytes2done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -2622,30 +2380,30 @@ TEXT ·convI8x3x32SDOT(SB), NOSPLIT, $0-8
 	WORD $0x91030021 // add x1, x1, #192
 	WORD $0xf9401402 // ldr x2, [x0, #40]
 	WORD $0x8b020022 // add x2, x1, x2
-	WORD $0x6f00e414 // movi v20.2d, #0
-	WORD $0x6f00e415 // movi v21.2d, #0
-	WORD $0x6f00e416 // movi v22.2d, #0
-	WORD $0x6f00e417 // movi v23.2d, #0
-	WORD $0x6f00e410 // movi v16.2d, #0
-	WORD $0x6f00e411 // movi v17.2d, #0
-	WORD $0x6f00e412 // movi v18.2d, #0
-	WORD $0x6f00e413 // movi v19.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+	WORD $0x6f00e412 // movi v18.2d, #0
+	WORD $0x6f00e413 // movi v19.2d, #0
+	WORD $0x6f00e414 // movi v20.2d, #0
+	WORD $0x6f00e415 // movi v21.2d, #0
+	WORD $0x6f00e416 // movi v22.2d, #0
+	WORD $0x6f00e417 // movi v23.2d, #0
 	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9400404 // ldr x4, [x0, #8]
 	WORD $0xf9400805 // ldr x5, [x0, #16]
@@ -2666,117 +2424,117 @@ loop:
 	WORD $0x3cc10519 // ldr q25, [x8], #16
 	WORD $0x3cc1053a // ldr q26, [x9], #16
 	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4f98e374 // sdot v20.4s, v27.16b, v24.4b[0]
-	WORD $0x4f99e36c // sdot v12.4s, v27.16b, v25.4b[0]
-	WORD $0x4f9ae364 // sdot v4.4s, v27.16b, v26.4b[0]
-	WORD $0x4f98e395 // sdot v21.4s, v28.16b, v24.4b[0]
-	WORD $0x4f99e38d // sdot v13.4s, v28.16b, v25.4b[0]
-	WORD $0x4f9ae385 // sdot v5.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4f98e376 // sdot v22.4s, v27.16b, v24.4b[0]
-	WORD $0x4f99e36e // sdot v14.4s, v27.16b, v25.4b[0]
-	WORD $0x4f9ae366 // sdot v6.4s, v27.16b, v26.4b[0]
-	WORD $0x4f98e397 // sdot v23.4s, v28.16b, v24.4b[0]
-	WORD $0x4f99e38f // sdot v15.4s, v28.16b, v25.4b[0]
-	WORD $0x4f9ae387 // sdot v7.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4f98e370 // sdot v16.4s, v27.16b, v24.4b[0]
+	WORD $0x4f98e360 // sdot v0.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e368 // sdot v8.4s, v27.16b, v25.4b[0]
-	WORD $0x4f9ae360 // sdot v0.4s, v27.16b, v26.4b[0]
-	WORD $0x4f98e391 // sdot v17.4s, v28.16b, v24.4b[0]
+	WORD $0x4f9ae370 // sdot v16.4s, v27.16b, v26.4b[0]
+	WORD $0x4f98e381 // sdot v1.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e389 // sdot v9.4s, v28.16b, v25.4b[0]
-	WORD $0x4f9ae381 // sdot v1.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4f98e372 // sdot v18.4s, v27.16b, v24.4b[0]
+	WORD $0x4f9ae391 // sdot v17.4s, v28.16b, v26.4b[0]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x4f98e362 // sdot v2.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36a // sdot v10.4s, v27.16b, v25.4b[0]
-	WORD $0x4f9ae362 // sdot v2.4s, v27.16b, v26.4b[0]
-	WORD $0x4f98e393 // sdot v19.4s, v28.16b, v24.4b[0]
+	WORD $0x4f9ae372 // sdot v18.4s, v27.16b, v26.4b[0]
+	WORD $0x4f98e383 // sdot v3.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38b // sdot v11.4s, v28.16b, v25.4b[0]
-	WORD $0x4f9ae383 // sdot v3.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4fb8e374 // sdot v20.4s, v27.16b, v24.4b[1]
-	WORD $0x4fb9e36c // sdot v12.4s, v27.16b, v25.4b[1]
-	WORD $0x4fbae364 // sdot v4.4s, v27.16b, v26.4b[1]
-	WORD $0x4fb8e395 // sdot v21.4s, v28.16b, v24.4b[1]
-	WORD $0x4fb9e38d // sdot v13.4s, v28.16b, v25.4b[1]
-	WORD $0x4fbae385 // sdot v5.4s, v28.16b, v26.4b[1]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4fb8e376 // sdot v22.4s, v27.16b, v24.4b[1]
-	WORD $0x4fb9e36e // sdot v14.4s, v27.16b, v25.4b[1]
-	WORD $0x4fbae366 // sdot v6.4s, v27.16b, v26.4b[1]
-	WORD $0x4fb8e397 // sdot v23.4s, v28.16b, v24.4b[1]
-	WORD $0x4fb9e38f // sdot v15.4s, v28.16b, v25.4b[1]
-	WORD $0x4fbae387 // sdot v7.4s, v28.16b, v26.4b[1]
+	WORD $0x4f9ae393 // sdot v19.4s, v28.16b, v26.4b[0]
 	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4fb8e370 // sdot v16.4s, v27.16b, v24.4b[1]
+	WORD $0x4f98e364 // sdot v4.4s, v27.16b, v24.4b[0]
+	WORD $0x4f99e36c // sdot v12.4s, v27.16b, v25.4b[0]
+	WORD $0x4f9ae374 // sdot v20.4s, v27.16b, v26.4b[0]
+	WORD $0x4f98e385 // sdot v5.4s, v28.16b, v24.4b[0]
+	WORD $0x4f99e38d // sdot v13.4s, v28.16b, v25.4b[0]
+	WORD $0x4f9ae395 // sdot v21.4s, v28.16b, v26.4b[0]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0x4f98e366 // sdot v6.4s, v27.16b, v24.4b[0]
+	WORD $0x4f99e36e // sdot v14.4s, v27.16b, v25.4b[0]
+	WORD $0x4f9ae376 // sdot v22.4s, v27.16b, v26.4b[0]
+	WORD $0x4f98e387 // sdot v7.4s, v28.16b, v24.4b[0]
+	WORD $0x4f99e38f // sdot v15.4s, v28.16b, v25.4b[0]
+	WORD $0x4f9ae397 // sdot v23.4s, v28.16b, v26.4b[0]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x4fb8e360 // sdot v0.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e368 // sdot v8.4s, v27.16b, v25.4b[1]
-	WORD $0x4fbae360 // sdot v0.4s, v27.16b, v26.4b[1]
-	WORD $0x4fb8e391 // sdot v17.4s, v28.16b, v24.4b[1]
+	WORD $0x4fbae370 // sdot v16.4s, v27.16b, v26.4b[1]
+	WORD $0x4fb8e381 // sdot v1.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e389 // sdot v9.4s, v28.16b, v25.4b[1]
-	WORD $0x4fbae381 // sdot v1.4s, v28.16b, v26.4b[1]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4fb8e372 // sdot v18.4s, v27.16b, v24.4b[1]
+	WORD $0x4fbae391 // sdot v17.4s, v28.16b, v26.4b[1]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x4fb8e362 // sdot v2.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e36a // sdot v10.4s, v27.16b, v25.4b[1]
-	WORD $0x4fbae362 // sdot v2.4s, v27.16b, v26.4b[1]
-	WORD $0x4fb8e393 // sdot v19.4s, v28.16b, v24.4b[1]
+	WORD $0x4fbae372 // sdot v18.4s, v27.16b, v26.4b[1]
+	WORD $0x4fb8e383 // sdot v3.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e38b // sdot v11.4s, v28.16b, v25.4b[1]
-	WORD $0x4fbae383 // sdot v3.4s, v28.16b, v26.4b[1]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4f98eb74 // sdot v20.4s, v27.16b, v24.4b[2]
-	WORD $0x4f99eb6c // sdot v12.4s, v27.16b, v25.4b[2]
-	WORD $0x4f9aeb64 // sdot v4.4s, v27.16b, v26.4b[2]
-	WORD $0x4f98eb95 // sdot v21.4s, v28.16b, v24.4b[2]
-	WORD $0x4f99eb8d // sdot v13.4s, v28.16b, v25.4b[2]
-	WORD $0x4f9aeb85 // sdot v5.4s, v28.16b, v26.4b[2]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4f98eb76 // sdot v22.4s, v27.16b, v24.4b[2]
-	WORD $0x4f99eb6e // sdot v14.4s, v27.16b, v25.4b[2]
-	WORD $0x4f9aeb66 // sdot v6.4s, v27.16b, v26.4b[2]
-	WORD $0x4f98eb97 // sdot v23.4s, v28.16b, v24.4b[2]
-	WORD $0x4f99eb8f // sdot v15.4s, v28.16b, v25.4b[2]
-	WORD $0x4f9aeb87 // sdot v7.4s, v28.16b, v26.4b[2]
+	WORD $0x4fbae393 // sdot v19.4s, v28.16b, v26.4b[1]
 	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4f98eb70 // sdot v16.4s, v27.16b, v24.4b[2]
+	WORD $0x4fb8e364 // sdot v4.4s, v27.16b, v24.4b[1]
+	WORD $0x4fb9e36c // sdot v12.4s, v27.16b, v25.4b[1]
+	WORD $0x4fbae374 // sdot v20.4s, v27.16b, v26.4b[1]
+	WORD $0x4fb8e385 // sdot v5.4s, v28.16b, v24.4b[1]
+	WORD $0x4fb9e38d // sdot v13.4s, v28.16b, v25.4b[1]
+	WORD $0x4fbae395 // sdot v21.4s, v28.16b, v26.4b[1]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0x4fb8e366 // sdot v6.4s, v27.16b, v24.4b[1]
+	WORD $0x4fb9e36e // sdot v14.4s, v27.16b, v25.4b[1]
+	WORD $0x4fbae376 // sdot v22.4s, v27.16b, v26.4b[1]
+	WORD $0x4fb8e387 // sdot v7.4s, v28.16b, v24.4b[1]
+	WORD $0x4fb9e38f // sdot v15.4s, v28.16b, v25.4b[1]
+	WORD $0x4fbae397 // sdot v23.4s, v28.16b, v26.4b[1]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x4f98eb60 // sdot v0.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb68 // sdot v8.4s, v27.16b, v25.4b[2]
-	WORD $0x4f9aeb60 // sdot v0.4s, v27.16b, v26.4b[2]
-	WORD $0x4f98eb91 // sdot v17.4s, v28.16b, v24.4b[2]
+	WORD $0x4f9aeb70 // sdot v16.4s, v27.16b, v26.4b[2]
+	WORD $0x4f98eb81 // sdot v1.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb89 // sdot v9.4s, v28.16b, v25.4b[2]
-	WORD $0x4f9aeb81 // sdot v1.4s, v28.16b, v26.4b[2]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4f98eb72 // sdot v18.4s, v27.16b, v24.4b[2]
+	WORD $0x4f9aeb91 // sdot v17.4s, v28.16b, v26.4b[2]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x4f98eb62 // sdot v2.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb6a // sdot v10.4s, v27.16b, v25.4b[2]
-	WORD $0x4f9aeb62 // sdot v2.4s, v27.16b, v26.4b[2]
-	WORD $0x4f98eb93 // sdot v19.4s, v28.16b, v24.4b[2]
+	WORD $0x4f9aeb72 // sdot v18.4s, v27.16b, v26.4b[2]
+	WORD $0x4f98eb83 // sdot v3.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb8b // sdot v11.4s, v28.16b, v25.4b[2]
-	WORD $0x4f9aeb83 // sdot v3.4s, v28.16b, v26.4b[2]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4fb8eb74 // sdot v20.4s, v27.16b, v24.4b[3]
-	WORD $0x4fb9eb6c // sdot v12.4s, v27.16b, v25.4b[3]
-	WORD $0x4fbaeb64 // sdot v4.4s, v27.16b, v26.4b[3]
-	WORD $0x4fb8eb95 // sdot v21.4s, v28.16b, v24.4b[3]
-	WORD $0x4fb9eb8d // sdot v13.4s, v28.16b, v25.4b[3]
-	WORD $0x4fbaeb85 // sdot v5.4s, v28.16b, v26.4b[3]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4fb8eb76 // sdot v22.4s, v27.16b, v24.4b[3]
-	WORD $0x4fb9eb6e // sdot v14.4s, v27.16b, v25.4b[3]
-	WORD $0x4fbaeb66 // sdot v6.4s, v27.16b, v26.4b[3]
-	WORD $0x4fb8eb97 // sdot v23.4s, v28.16b, v24.4b[3]
-	WORD $0x4fb9eb8f // sdot v15.4s, v28.16b, v25.4b[3]
-	WORD $0x4fbaeb87 // sdot v7.4s, v28.16b, v26.4b[3]
+	WORD $0x4f9aeb93 // sdot v19.4s, v28.16b, v26.4b[2]
 	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4fb8eb70 // sdot v16.4s, v27.16b, v24.4b[3]
+	WORD $0x4f98eb64 // sdot v4.4s, v27.16b, v24.4b[2]
+	WORD $0x4f99eb6c // sdot v12.4s, v27.16b, v25.4b[2]
+	WORD $0x4f9aeb74 // sdot v20.4s, v27.16b, v26.4b[2]
+	WORD $0x4f98eb85 // sdot v5.4s, v28.16b, v24.4b[2]
+	WORD $0x4f99eb8d // sdot v13.4s, v28.16b, v25.4b[2]
+	WORD $0x4f9aeb95 // sdot v21.4s, v28.16b, v26.4b[2]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0x4f98eb66 // sdot v6.4s, v27.16b, v24.4b[2]
+	WORD $0x4f99eb6e // sdot v14.4s, v27.16b, v25.4b[2]
+	WORD $0x4f9aeb76 // sdot v22.4s, v27.16b, v26.4b[2]
+	WORD $0x4f98eb87 // sdot v7.4s, v28.16b, v24.4b[2]
+	WORD $0x4f99eb8f // sdot v15.4s, v28.16b, v25.4b[2]
+	WORD $0x4f9aeb97 // sdot v23.4s, v28.16b, v26.4b[2]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x4fb8eb60 // sdot v0.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb68 // sdot v8.4s, v27.16b, v25.4b[3]
-	WORD $0x4fbaeb60 // sdot v0.4s, v27.16b, v26.4b[3]
-	WORD $0x4fb8eb91 // sdot v17.4s, v28.16b, v24.4b[3]
+	WORD $0x4fbaeb70 // sdot v16.4s, v27.16b, v26.4b[3]
+	WORD $0x4fb8eb81 // sdot v1.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb89 // sdot v9.4s, v28.16b, v25.4b[3]
-	WORD $0x4fbaeb81 // sdot v1.4s, v28.16b, v26.4b[3]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4fb8eb72 // sdot v18.4s, v27.16b, v24.4b[3]
+	WORD $0x4fbaeb91 // sdot v17.4s, v28.16b, v26.4b[3]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x4fb8eb62 // sdot v2.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb6a // sdot v10.4s, v27.16b, v25.4b[3]
-	WORD $0x4fbaeb62 // sdot v2.4s, v27.16b, v26.4b[3]
-	WORD $0x4fb8eb93 // sdot v19.4s, v28.16b, v24.4b[3]
+	WORD $0x4fbaeb72 // sdot v18.4s, v27.16b, v26.4b[3]
+	WORD $0x4fb8eb83 // sdot v3.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb8b // sdot v11.4s, v28.16b, v25.4b[3]
-	WORD $0x4fbaeb83 // sdot v3.4s, v28.16b, v26.4b[3]
+	WORD $0x4fbaeb93 // sdot v19.4s, v28.16b, v26.4b[3]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0x4fb8eb64 // sdot v4.4s, v27.16b, v24.4b[3]
+	WORD $0x4fb9eb6c // sdot v12.4s, v27.16b, v25.4b[3]
+	WORD $0x4fbaeb74 // sdot v20.4s, v27.16b, v26.4b[3]
+	WORD $0x4fb8eb85 // sdot v5.4s, v28.16b, v24.4b[3]
+	WORD $0x4fb9eb8d // sdot v13.4s, v28.16b, v25.4b[3]
+	WORD $0x4fbaeb95 // sdot v21.4s, v28.16b, v26.4b[3]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0x4fb8eb66 // sdot v6.4s, v27.16b, v24.4b[3]
+	WORD $0x4fb9eb6e // sdot v14.4s, v27.16b, v25.4b[3]
+	WORD $0x4fbaeb76 // sdot v22.4s, v27.16b, v26.4b[3]
+	WORD $0x4fb8eb87 // sdot v7.4s, v28.16b, v24.4b[3]
+	WORD $0x4fb9eb8f // sdot v15.4s, v28.16b, v25.4b[3]
+	WORD $0x4fbaeb97 // sdot v23.4s, v28.16b, v26.4b[3]
 	WORD $0xf100114a // subs x10, x10, #4
 	BPL  loop
 
@@ -2789,33 +2547,33 @@ one:
 	WORD $0xbc404519 // ldr s25, [x8], #4
 	WORD $0xbc40453a // ldr s26, [x9], #4
 	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4f98e374 // sdot v20.4s, v27.16b, v24.4b[0]
-	WORD $0x4f99e36c // sdot v12.4s, v27.16b, v25.4b[0]
-	WORD $0x4f9ae364 // sdot v4.4s, v27.16b, v26.4b[0]
-	WORD $0x4f98e395 // sdot v21.4s, v28.16b, v24.4b[0]
-	WORD $0x4f99e38d // sdot v13.4s, v28.16b, v25.4b[0]
-	WORD $0x4f9ae385 // sdot v5.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
-	WORD $0x4f98e376 // sdot v22.4s, v27.16b, v24.4b[0]
-	WORD $0x4f99e36e // sdot v14.4s, v27.16b, v25.4b[0]
-	WORD $0x4f9ae366 // sdot v6.4s, v27.16b, v26.4b[0]
-	WORD $0x4f98e397 // sdot v23.4s, v28.16b, v24.4b[0]
-	WORD $0x4f99e38f // sdot v15.4s, v28.16b, v25.4b[0]
-	WORD $0x4f9ae387 // sdot v7.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4f98e370 // sdot v16.4s, v27.16b, v24.4b[0]
+	WORD $0x4f98e360 // sdot v0.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e368 // sdot v8.4s, v27.16b, v25.4b[0]
-	WORD $0x4f9ae360 // sdot v0.4s, v27.16b, v26.4b[0]
-	WORD $0x4f98e391 // sdot v17.4s, v28.16b, v24.4b[0]
+	WORD $0x4f9ae370 // sdot v16.4s, v27.16b, v26.4b[0]
+	WORD $0x4f98e381 // sdot v1.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e389 // sdot v9.4s, v28.16b, v25.4b[0]
-	WORD $0x4f9ae381 // sdot v1.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
-	WORD $0x4f98e372 // sdot v18.4s, v27.16b, v24.4b[0]
+	WORD $0x4f9ae391 // sdot v17.4s, v28.16b, v26.4b[0]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x4f98e362 // sdot v2.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36a // sdot v10.4s, v27.16b, v25.4b[0]
-	WORD $0x4f9ae362 // sdot v2.4s, v27.16b, v26.4b[0]
-	WORD $0x4f98e393 // sdot v19.4s, v28.16b, v24.4b[0]
+	WORD $0x4f9ae372 // sdot v18.4s, v27.16b, v26.4b[0]
+	WORD $0x4f98e383 // sdot v3.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38b // sdot v11.4s, v28.16b, v25.4b[0]
-	WORD $0x4f9ae383 // sdot v3.4s, v28.16b, v26.4b[0]
+	WORD $0x4f9ae393 // sdot v19.4s, v28.16b, v26.4b[0]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0x4f98e364 // sdot v4.4s, v27.16b, v24.4b[0]
+	WORD $0x4f99e36c // sdot v12.4s, v27.16b, v25.4b[0]
+	WORD $0x4f9ae374 // sdot v20.4s, v27.16b, v26.4b[0]
+	WORD $0x4f98e385 // sdot v5.4s, v28.16b, v24.4b[0]
+	WORD $0x4f99e38d // sdot v13.4s, v28.16b, v25.4b[0]
+	WORD $0x4f9ae395 // sdot v21.4s, v28.16b, v26.4b[0]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0x4f98e366 // sdot v6.4s, v27.16b, v24.4b[0]
+	WORD $0x4f99e36e // sdot v14.4s, v27.16b, v25.4b[0]
+	WORD $0x4f9ae376 // sdot v22.4s, v27.16b, v26.4b[0]
+	WORD $0x4f98e387 // sdot v7.4s, v28.16b, v24.4b[0]
+	WORD $0x4f99e38f // sdot v15.4s, v28.16b, v25.4b[0]
+	WORD $0x4f9ae397 // sdot v23.4s, v28.16b, v26.4b[0]
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
@@ -2825,144 +2583,144 @@ next:
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x3dc00038 // ldr q24, [x1]
 	WORD $0x3dc01039 // ldr q25, [x1, #64]
-	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
-	WORD $0x4e39d694 // fadd v20.4s, v20.4s, v25.4s
-	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
-	WORD $0x4e39d58c // fadd v12.4s, v12.4s, v25.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d508 // fadd v8.4s, v8.4s, v25.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
 	WORD $0x3dc00438 // ldr q24, [x1, #16]
 	WORD $0x3dc01439 // ldr q25, [x1, #80]
-	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
-	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
-	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
+	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
 	WORD $0x3dc00838 // ldr q24, [x1, #32]
 	WORD $0x3dc01839 // ldr q25, [x1, #96]
-	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
-	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
-	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
-	WORD $0x4e39d5ce // fadd v14.4s, v14.4s, v25.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d652 // fadd v18.4s, v18.4s, v25.4s
 	WORD $0x3dc00c38 // ldr q24, [x1, #48]
 	WORD $0x3dc01c39 // ldr q25, [x1, #112]
-	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
-	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
-	WORD $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
+	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
+	WORD $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
 	WORD $0xf9401402 // ldr x2, [x0, #40]
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x3dc00038 // ldr q24, [x1]
 	WORD $0x3dc01039 // ldr q25, [x1, #64]
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
-	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e39d508 // fadd v8.4s, v8.4s, v25.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d58c // fadd v12.4s, v12.4s, v25.4s
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD $0x4e39d694 // fadd v20.4s, v20.4s, v25.4s
 	WORD $0x3dc00438 // ldr q24, [x1, #16]
 	WORD $0x3dc01439 // ldr q25, [x1, #80]
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
-	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
 	WORD $0x3dc00838 // ldr q24, [x1, #32]
 	WORD $0x3dc01839 // ldr q25, [x1, #96]
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
-	WORD $0x4e39d652 // fadd v18.4s, v18.4s, v25.4s
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
+	WORD $0x4e39d5ce // fadd v14.4s, v14.4s, v25.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
 	WORD $0x3dc00c38 // ldr q24, [x1, #48]
 	WORD $0x3dc01c39 // ldr q25, [x1, #112]
-	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	WORD $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
-	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
-	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
+	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
+	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
+	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
-	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
-	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
-	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
-	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
-	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
-	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
-	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
-	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
-	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
-	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
-	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
-	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
-	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
-	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
-	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
-	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
-	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
-	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
-	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
-	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
-	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
-	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
-	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
-	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
-	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
-	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
-	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
 	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
 	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
-	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
-	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
-	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
-	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
+	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
+	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
+	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
+	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
 	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
 	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
-	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
-	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
-	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
-	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
+	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
+	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
+	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
+	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
 	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
 	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
-	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
-	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
-	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
-	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
+	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
+	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
+	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
+	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
 	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
 	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
+	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
+	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
+	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
+	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
+	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
+	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
+	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
+	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
+	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
+	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
+	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
+	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
+	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
+	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
+	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
+	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
+	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
+	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
+	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
+	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
+	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
+	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
+	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
+	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
+	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
+	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
+	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
+	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -2972,93 +2730,93 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad005434 // stp q20, q21, [x1]
-	WORD $0xad015c36 // stp q22, q23, [x1, #32]
-	WORD $0xad024430 // stp q16, q17, [x1, #64]
-	WORD $0xad034c32 // stp q18, q19, [x1, #96]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0xad022428 // stp q8, q9, [x1, #64]
-	WORD $0xad032c2a // stp q10, q11, [x1, #96]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0xad020420 // stp q0, q1, [x1, #64]
-	WORD $0xad030c22 // stp q2, q3, [x1, #96]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad005434 // stp q20, q21, [x1]
-	WORD $0xad015c36 // stp q22, q23, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0x91010020 // add x0, x1, #64
 	TBZ  $3, R3, pixel0four
-	WORD $0xac814410 // stp q16, q17, [x0], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel0four:
 	TBZ  $2, R3, pixel0two
-	WORD $0x3c810410 // str q16, [x0], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel0two:
 	TBZ  $1, R3, pixel0one
-	WORD $0xfc008410 // str d16, [x0], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel0one:
 	TBZ  $0, R3, pixel0done
-	WORD $0xbd000010 // str s16, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0x91010020 // add x0, x1, #64
 	TBZ  $3, R3, pixel1four
-	WORD $0xac812408 // stp q8, q9, [x0], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 pixel1four:
 	TBZ  $2, R3, pixel1two
-	WORD $0x3c810408 // str q8, [x0], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c81040c // str q12, [x0], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 pixel1two:
 	TBZ  $1, R3, pixel1one
-	WORD $0xfc008408 // str d8, [x0], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 pixel1one:
 	TBZ  $0, R3, pixel1done
-	WORD $0xbd000008 // str s8, [x0]
+	WORD $0xbd00000c // str s12, [x0]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0x91010020 // add x0, x1, #64
 	TBZ  $3, R3, pixel2four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac815414 // stp q20, q21, [x0], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 pixel2four:
 	TBZ  $2, R3, pixel2two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c810414 // str q20, [x0], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 pixel2two:
 	TBZ  $1, R3, pixel2one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008414 // str d20, [x0], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 pixel2one:
 	TBZ  $0, R3, pixel2done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000014 // str s20, [x0]
 
 pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -3066,239 +2824,165 @@ pixel2done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c81a // ld1r {v26.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c18 // dup v24.4s, w0
+	WORD $0x4d40c818 // ld1r {v24.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c19 // dup v25.4s, w0
-	WORD $0x6e3ade94 // fmul v20.4s, v20.4s, v26.4s
-	WORD $0x6eb9e69b // fcmgt v27.4s, v20.4s, v25.4s
-	WORD $0x6efb1f34 // bif v20.16b, v25.16b, v27.16b
-	WORD $0x6eb4e71b // fcmgt v27.4s, v24.4s, v20.4s
-	WORD $0x6efb1f14 // bif v20.16b, v24.16b, v27.16b
-	WORD $0x4e21ca94 // fcvtas v20.4s, v20.4s
-	WORD $0x6e3adeb5 // fmul v21.4s, v21.4s, v26.4s
-	WORD $0x6eb9e6bb // fcmgt v27.4s, v21.4s, v25.4s
-	WORD $0x6efb1f35 // bif v21.16b, v25.16b, v27.16b
-	WORD $0x6eb5e71b // fcmgt v27.4s, v24.4s, v21.4s
-	WORD $0x6efb1f15 // bif v21.16b, v24.16b, v27.16b
-	WORD $0x4e21cab5 // fcvtas v21.4s, v21.4s
-	WORD $0x6e3aded6 // fmul v22.4s, v22.4s, v26.4s
-	WORD $0x6eb9e6db // fcmgt v27.4s, v22.4s, v25.4s
-	WORD $0x6efb1f36 // bif v22.16b, v25.16b, v27.16b
-	WORD $0x6eb6e71b // fcmgt v27.4s, v24.4s, v22.4s
-	WORD $0x6efb1f16 // bif v22.16b, v24.16b, v27.16b
-	WORD $0x4e21cad6 // fcvtas v22.4s, v22.4s
-	WORD $0x6e3adef7 // fmul v23.4s, v23.4s, v26.4s
-	WORD $0x6eb9e6fb // fcmgt v27.4s, v23.4s, v25.4s
-	WORD $0x6efb1f37 // bif v23.16b, v25.16b, v27.16b
-	WORD $0x6eb7e71b // fcmgt v27.4s, v24.4s, v23.4s
-	WORD $0x6efb1f17 // bif v23.16b, v24.16b, v27.16b
-	WORD $0x4e21caf7 // fcvtas v23.4s, v23.4s
-	WORD $0x0e612a94 // xtn v20.4h, v20.4s
-	WORD $0x4e612ab4 // xtn2 v20.8h, v21.4s
-	WORD $0x0e612ad6 // xtn v22.4h, v22.4s
-	WORD $0x4e612af6 // xtn2 v22.8h, v23.4s
-	WORD $0x0e212a94 // xtn v20.8b, v20.8h
-	WORD $0x4e212ad4 // xtn2 v20.16b, v22.8h
-	WORD $0x3d800034 // str q20, [x1]
-	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
-	WORD $0x6eb9e614 // fcmgt v20.4s, v16.4s, v25.4s
-	WORD $0x6ef41f30 // bif v16.16b, v25.16b, v20.16b
-	WORD $0x6eb0e714 // fcmgt v20.4s, v24.4s, v16.4s
-	WORD $0x6ef41f10 // bif v16.16b, v24.16b, v20.16b
-	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
-	WORD $0x6e3ade31 // fmul v17.4s, v17.4s, v26.4s
-	WORD $0x6eb9e634 // fcmgt v20.4s, v17.4s, v25.4s
-	WORD $0x6ef41f31 // bif v17.16b, v25.16b, v20.16b
-	WORD $0x6eb1e714 // fcmgt v20.4s, v24.4s, v17.4s
-	WORD $0x6ef41f11 // bif v17.16b, v24.16b, v20.16b
-	WORD $0x4e21ca31 // fcvtas v17.4s, v17.4s
-	WORD $0x6e3ade52 // fmul v18.4s, v18.4s, v26.4s
-	WORD $0x6eb9e654 // fcmgt v20.4s, v18.4s, v25.4s
-	WORD $0x6ef41f32 // bif v18.16b, v25.16b, v20.16b
-	WORD $0x6eb2e714 // fcmgt v20.4s, v24.4s, v18.4s
-	WORD $0x6ef41f12 // bif v18.16b, v24.16b, v20.16b
-	WORD $0x4e21ca52 // fcvtas v18.4s, v18.4s
-	WORD $0x6e3ade73 // fmul v19.4s, v19.4s, v26.4s
-	WORD $0x6eb9e674 // fcmgt v20.4s, v19.4s, v25.4s
-	WORD $0x6ef41f33 // bif v19.16b, v25.16b, v20.16b
-	WORD $0x6eb3e714 // fcmgt v20.4s, v24.4s, v19.4s
-	WORD $0x6ef41f13 // bif v19.16b, v24.16b, v20.16b
-	WORD $0x4e21ca73 // fcvtas v19.4s, v19.4s
-	WORD $0x0e612a10 // xtn v16.4h, v16.4s
-	WORD $0x4e612a30 // xtn2 v16.8h, v17.4s
-	WORD $0x0e612a52 // xtn v18.4h, v18.4s
-	WORD $0x4e612a72 // xtn2 v18.8h, v19.4s
-	WORD $0x0e212a10 // xtn v16.8b, v16.8h
-	WORD $0x4e212a50 // xtn2 v16.16b, v18.8h
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x4e39c421 // fmaxnm v1.4s, v1.4s, v25.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e39c442 // fmaxnm v2.4s, v2.4s, v25.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e39c463 // fmaxnm v3.4s, v3.4s, v25.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x4e39c4a5 // fmaxnm v5.4s, v5.4s, v25.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c4e7 // fmaxnm v7.4s, v7.4s, v25.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91004020 // add x0, x1, #16
 	TBZ  $4, R3, bytes0part
-	WORD $0x3d800010 // str q16, [x0]
+	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes0done
 
 bytes0part:
 	TBZ  $3, R3, bytes0four
-	WORD $0xfc008410 // str d16, [x0], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes0four:
 	TBZ  $2, R3, bytes0done
-	WORD $0xbd000010 // str s16, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e3add8c // fmul v12.4s, v12.4s, v26.4s
-	WORD $0x6eb9e590 // fcmgt v16.4s, v12.4s, v25.4s
-	WORD $0x6ef01f2c // bif v12.16b, v25.16b, v16.16b
-	WORD $0x6eace710 // fcmgt v16.4s, v24.4s, v12.4s
-	WORD $0x6ef01f0c // bif v12.16b, v24.16b, v16.16b
-	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
-	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
-	WORD $0x6eb9e5b0 // fcmgt v16.4s, v13.4s, v25.4s
-	WORD $0x6ef01f2d // bif v13.16b, v25.16b, v16.16b
-	WORD $0x6eade710 // fcmgt v16.4s, v24.4s, v13.4s
-	WORD $0x6ef01f0d // bif v13.16b, v24.16b, v16.16b
-	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
-	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
-	WORD $0x6eb9e5d0 // fcmgt v16.4s, v14.4s, v25.4s
-	WORD $0x6ef01f2e // bif v14.16b, v25.16b, v16.16b
-	WORD $0x6eaee710 // fcmgt v16.4s, v24.4s, v14.4s
-	WORD $0x6ef01f0e // bif v14.16b, v24.16b, v16.16b
-	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
-	WORD $0x6e3addef // fmul v15.4s, v15.4s, v26.4s
-	WORD $0x6eb9e5f0 // fcmgt v16.4s, v15.4s, v25.4s
-	WORD $0x6ef01f2f // bif v15.16b, v25.16b, v16.16b
-	WORD $0x6eafe710 // fcmgt v16.4s, v24.4s, v15.4s
-	WORD $0x6ef01f0f // bif v15.16b, v24.16b, v16.16b
-	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
-	WORD $0x0e61298c // xtn v12.4h, v12.4s
-	WORD $0x4e6129ac // xtn2 v12.8h, v13.4s
-	WORD $0x0e6129ce // xtn v14.4h, v14.4s
-	WORD $0x4e6129ee // xtn2 v14.8h, v15.4s
-	WORD $0x0e21298c // xtn v12.8b, v12.8h
-	WORD $0x4e2129cc // xtn2 v12.16b, v14.8h
-	WORD $0x3d80002c // str q12, [x1]
-	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
-	WORD $0x6eb9e50c // fcmgt v12.4s, v8.4s, v25.4s
-	WORD $0x6eec1f28 // bif v8.16b, v25.16b, v12.16b
-	WORD $0x6ea8e70c // fcmgt v12.4s, v24.4s, v8.4s
-	WORD $0x6eec1f08 // bif v8.16b, v24.16b, v12.16b
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e3add29 // fmul v9.4s, v9.4s, v26.4s
-	WORD $0x6eb9e52c // fcmgt v12.4s, v9.4s, v25.4s
-	WORD $0x6eec1f29 // bif v9.16b, v25.16b, v12.16b
-	WORD $0x6ea9e70c // fcmgt v12.4s, v24.4s, v9.4s
-	WORD $0x6eec1f09 // bif v9.16b, v24.16b, v12.16b
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x4e39c529 // fmaxnm v9.4s, v9.4s, v25.4s
 	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
-	WORD $0x6eb9e54c // fcmgt v12.4s, v10.4s, v25.4s
-	WORD $0x6eec1f2a // bif v10.16b, v25.16b, v12.16b
-	WORD $0x6eaae70c // fcmgt v12.4s, v24.4s, v10.4s
-	WORD $0x6eec1f0a // bif v10.16b, v24.16b, v12.16b
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x4e39c54a // fmaxnm v10.4s, v10.4s, v25.4s
 	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x6e3add6b // fmul v11.4s, v11.4s, v26.4s
-	WORD $0x6eb9e56c // fcmgt v12.4s, v11.4s, v25.4s
-	WORD $0x6eec1f2b // bif v11.16b, v25.16b, v12.16b
-	WORD $0x6eabe70c // fcmgt v12.4s, v24.4s, v11.4s
-	WORD $0x6eec1f0b // bif v11.16b, v24.16b, v12.16b
+	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD $0x4e39c56b // fmaxnm v11.4s, v11.4s, v25.4s
 	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	WORD $0x4e612928 // xtn2 v8.8h, v9.4s
-	WORD $0x0e61294a // xtn v10.4h, v10.4s
-	WORD $0x4e61296a // xtn2 v10.8h, v11.4s
-	WORD $0x0e212908 // xtn v8.8b, v8.8h
-	WORD $0x4e212948 // xtn2 v8.16b, v10.8h
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
+	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
+	WORD $0x3d800028 // str q8, [x1]
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x4e39c58c // fmaxnm v12.4s, v12.4s, v25.4s
+	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
+	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
+	WORD $0x4e39c5ad // fmaxnm v13.4s, v13.4s, v25.4s
+	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
+	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
+	WORD $0x4e39c5ce // fmaxnm v14.4s, v14.4s, v25.4s
+	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
+	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
+	WORD $0x4e39c5ef // fmaxnm v15.4s, v15.4s, v25.4s
+	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
+	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
 	WORD $0x91004020 // add x0, x1, #16
 	TBZ  $4, R3, bytes1part
-	WORD $0x3d800008 // str q8, [x0]
+	WORD $0x3d80000c // str q12, [x0]
 	JMP  bytes1done
 
 bytes1part:
 	TBZ  $3, R3, bytes1four
-	WORD $0xfc008408 // str d8, [x0], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 bytes1four:
 	TBZ  $2, R3, bytes1done
-	WORD $0xbd000008 // str s8, [x0]
+	WORD $0xbd00000c // str s12, [x0]
 
 bytes1done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x6eb9e488 // fcmgt v8.4s, v4.4s, v25.4s
-	WORD $0x6ee81f24 // bif v4.16b, v25.16b, v8.16b
-	WORD $0x6ea4e708 // fcmgt v8.4s, v24.4s, v4.4s
-	WORD $0x6ee81f04 // bif v4.16b, v24.16b, v8.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x6eb9e4a8 // fcmgt v8.4s, v5.4s, v25.4s
-	WORD $0x6ee81f25 // bif v5.16b, v25.16b, v8.16b
-	WORD $0x6ea5e708 // fcmgt v8.4s, v24.4s, v5.4s
-	WORD $0x6ee81f05 // bif v5.16b, v24.16b, v8.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
-	WORD $0x6eb9e4c8 // fcmgt v8.4s, v6.4s, v25.4s
-	WORD $0x6ee81f26 // bif v6.16b, v25.16b, v8.16b
-	WORD $0x6ea6e708 // fcmgt v8.4s, v24.4s, v6.4s
-	WORD $0x6ee81f06 // bif v6.16b, v24.16b, v8.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
-	WORD $0x6eb9e4e8 // fcmgt v8.4s, v7.4s, v25.4s
-	WORD $0x6ee81f27 // bif v7.16b, v25.16b, v8.16b
-	WORD $0x6ea7e708 // fcmgt v8.4s, v24.4s, v7.4s
-	WORD $0x6ee81f07 // bif v7.16b, v24.16b, v8.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
-	WORD $0x3d800024 // str q4, [x1]
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x6eb9e404 // fcmgt v4.4s, v0.4s, v25.4s
-	WORD $0x6ee41f20 // bif v0.16b, v25.16b, v4.16b
-	WORD $0x6ea0e704 // fcmgt v4.4s, v24.4s, v0.4s
-	WORD $0x6ee41f00 // bif v0.16b, v24.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x6eb9e424 // fcmgt v4.4s, v1.4s, v25.4s
-	WORD $0x6ee41f21 // bif v1.16b, v25.16b, v4.16b
-	WORD $0x6ea1e704 // fcmgt v4.4s, v24.4s, v1.4s
-	WORD $0x6ee41f01 // bif v1.16b, v24.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x6eb9e444 // fcmgt v4.4s, v2.4s, v25.4s
-	WORD $0x6ee41f22 // bif v2.16b, v25.16b, v4.16b
-	WORD $0x6ea2e704 // fcmgt v4.4s, v24.4s, v2.4s
-	WORD $0x6ee41f02 // bif v2.16b, v24.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x6eb9e464 // fcmgt v4.4s, v3.4s, v25.4s
-	WORD $0x6ee41f23 // bif v3.16b, v25.16b, v4.16b
-	WORD $0x6ea3e704 // fcmgt v4.4s, v24.4s, v3.4s
-	WORD $0x6ee41f03 // bif v3.16b, v24.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x4e39c610 // fmaxnm v16.4s, v16.4s, v25.4s
+	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
+	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
+	WORD $0x4e39c631 // fmaxnm v17.4s, v17.4s, v25.4s
+	WORD $0x4e21ca31 // fcvtas v17.4s, v17.4s
+	WORD $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
+	WORD $0x4e39c652 // fmaxnm v18.4s, v18.4s, v25.4s
+	WORD $0x4e21ca52 // fcvtas v18.4s, v18.4s
+	WORD $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
+	WORD $0x4e39c673 // fmaxnm v19.4s, v19.4s, v25.4s
+	WORD $0x4e21ca73 // fcvtas v19.4s, v19.4s
+	WORD $0x0e614a10 // sqxtn v16.4h, v16.4s
+	WORD $0x4e614a30 // sqxtn2 v16.8h, v17.4s
+	WORD $0x0e614a52 // sqxtn v18.4h, v18.4s
+	WORD $0x4e614a72 // sqxtn2 v18.8h, v19.4s
+	WORD $0x0e214a10 // sqxtn v16.8b, v16.8h
+	WORD $0x4e214a50 // sqxtn2 v16.16b, v18.8h
+	WORD $0x3d800030 // str q16, [x1]
+	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD $0x4e39c694 // fmaxnm v20.4s, v20.4s, v25.4s
+	WORD $0x4e21ca94 // fcvtas v20.4s, v20.4s
+	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
+	WORD $0x4e39c6b5 // fmaxnm v21.4s, v21.4s, v25.4s
+	WORD $0x4e21cab5 // fcvtas v21.4s, v21.4s
+	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
+	WORD $0x4e39c6d6 // fmaxnm v22.4s, v22.4s, v25.4s
+	WORD $0x4e21cad6 // fcvtas v22.4s, v22.4s
+	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
+	WORD $0x4e39c6f7 // fmaxnm v23.4s, v23.4s, v25.4s
+	WORD $0x4e21caf7 // fcvtas v23.4s, v23.4s
+	WORD $0x0e614a94 // sqxtn v20.4h, v20.4s
+	WORD $0x4e614ab4 // sqxtn2 v20.8h, v21.4s
+	WORD $0x0e614ad6 // sqxtn v22.4h, v22.4s
+	WORD $0x4e614af6 // sqxtn2 v22.8h, v23.4s
+	WORD $0x0e214a94 // sqxtn v20.8b, v20.8h
+	WORD $0x4e214ad4 // sqxtn2 v20.16b, v22.8h
 	WORD $0x91004020 // add x0, x1, #16
 	TBZ  $4, R3, bytes2part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x3d800014 // str q20, [x0]
 	JMP  bytes2done
 
 bytes2part:
 	TBZ  $3, R3, bytes2four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008414 // str d20, [x0], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 bytes2four:
 	TBZ  $2, R3, bytes2done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000014 // str s20, [x0]
 
 bytes2done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -3310,22 +2994,22 @@ TEXT ·convI8x4x16SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x91030021 // add x1, x1, #192
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
 	WORD $0xf9400002 // ldr x2, [x0]
 	WORD $0xf9400403 // ldr x3, [x0, #8]
 	WORD $0xf9400804 // ldr x4, [x0, #16]
@@ -3349,77 +3033,77 @@ loop:
 	WORD $0x3cc10512 // ldr q18, [x8], #16
 	WORD $0x3cc10533 // ldr q19, [x9], #16
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4f90e28c // sdot v12.4s, v20.16b, v16.4b[0]
-	WORD $0x4f91e288 // sdot v8.4s, v20.16b, v17.4b[0]
-	WORD $0x4f92e284 // sdot v4.4s, v20.16b, v18.4b[0]
-	WORD $0x4f93e280 // sdot v0.4s, v20.16b, v19.4b[0]
-	WORD $0x4f90e2ad // sdot v13.4s, v21.16b, v16.4b[0]
-	WORD $0x4f91e2a9 // sdot v9.4s, v21.16b, v17.4b[0]
-	WORD $0x4f92e2a5 // sdot v5.4s, v21.16b, v18.4b[0]
-	WORD $0x4f93e2a1 // sdot v1.4s, v21.16b, v19.4b[0]
+	WORD $0x4f90e280 // sdot v0.4s, v20.16b, v16.4b[0]
+	WORD $0x4f91e284 // sdot v4.4s, v20.16b, v17.4b[0]
+	WORD $0x4f92e288 // sdot v8.4s, v20.16b, v18.4b[0]
+	WORD $0x4f93e28c // sdot v12.4s, v20.16b, v19.4b[0]
+	WORD $0x4f90e2a1 // sdot v1.4s, v21.16b, v16.4b[0]
+	WORD $0x4f91e2a5 // sdot v5.4s, v21.16b, v17.4b[0]
+	WORD $0x4f92e2a9 // sdot v9.4s, v21.16b, v18.4b[0]
+	WORD $0x4f93e2ad // sdot v13.4s, v21.16b, v19.4b[0]
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4f90e28e // sdot v14.4s, v20.16b, v16.4b[0]
-	WORD $0x4f91e28a // sdot v10.4s, v20.16b, v17.4b[0]
-	WORD $0x4f92e286 // sdot v6.4s, v20.16b, v18.4b[0]
-	WORD $0x4f93e282 // sdot v2.4s, v20.16b, v19.4b[0]
-	WORD $0x4f90e2af // sdot v15.4s, v21.16b, v16.4b[0]
-	WORD $0x4f91e2ab // sdot v11.4s, v21.16b, v17.4b[0]
-	WORD $0x4f92e2a7 // sdot v7.4s, v21.16b, v18.4b[0]
-	WORD $0x4f93e2a3 // sdot v3.4s, v21.16b, v19.4b[0]
+	WORD $0x4f90e282 // sdot v2.4s, v20.16b, v16.4b[0]
+	WORD $0x4f91e286 // sdot v6.4s, v20.16b, v17.4b[0]
+	WORD $0x4f92e28a // sdot v10.4s, v20.16b, v18.4b[0]
+	WORD $0x4f93e28e // sdot v14.4s, v20.16b, v19.4b[0]
+	WORD $0x4f90e2a3 // sdot v3.4s, v21.16b, v16.4b[0]
+	WORD $0x4f91e2a7 // sdot v7.4s, v21.16b, v17.4b[0]
+	WORD $0x4f92e2ab // sdot v11.4s, v21.16b, v18.4b[0]
+	WORD $0x4f93e2af // sdot v15.4s, v21.16b, v19.4b[0]
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4fb0e28c // sdot v12.4s, v20.16b, v16.4b[1]
-	WORD $0x4fb1e288 // sdot v8.4s, v20.16b, v17.4b[1]
-	WORD $0x4fb2e284 // sdot v4.4s, v20.16b, v18.4b[1]
-	WORD $0x4fb3e280 // sdot v0.4s, v20.16b, v19.4b[1]
-	WORD $0x4fb0e2ad // sdot v13.4s, v21.16b, v16.4b[1]
-	WORD $0x4fb1e2a9 // sdot v9.4s, v21.16b, v17.4b[1]
-	WORD $0x4fb2e2a5 // sdot v5.4s, v21.16b, v18.4b[1]
-	WORD $0x4fb3e2a1 // sdot v1.4s, v21.16b, v19.4b[1]
+	WORD $0x4fb0e280 // sdot v0.4s, v20.16b, v16.4b[1]
+	WORD $0x4fb1e284 // sdot v4.4s, v20.16b, v17.4b[1]
+	WORD $0x4fb2e288 // sdot v8.4s, v20.16b, v18.4b[1]
+	WORD $0x4fb3e28c // sdot v12.4s, v20.16b, v19.4b[1]
+	WORD $0x4fb0e2a1 // sdot v1.4s, v21.16b, v16.4b[1]
+	WORD $0x4fb1e2a5 // sdot v5.4s, v21.16b, v17.4b[1]
+	WORD $0x4fb2e2a9 // sdot v9.4s, v21.16b, v18.4b[1]
+	WORD $0x4fb3e2ad // sdot v13.4s, v21.16b, v19.4b[1]
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4fb0e28e // sdot v14.4s, v20.16b, v16.4b[1]
-	WORD $0x4fb1e28a // sdot v10.4s, v20.16b, v17.4b[1]
-	WORD $0x4fb2e286 // sdot v6.4s, v20.16b, v18.4b[1]
-	WORD $0x4fb3e282 // sdot v2.4s, v20.16b, v19.4b[1]
-	WORD $0x4fb0e2af // sdot v15.4s, v21.16b, v16.4b[1]
-	WORD $0x4fb1e2ab // sdot v11.4s, v21.16b, v17.4b[1]
-	WORD $0x4fb2e2a7 // sdot v7.4s, v21.16b, v18.4b[1]
-	WORD $0x4fb3e2a3 // sdot v3.4s, v21.16b, v19.4b[1]
+	WORD $0x4fb0e282 // sdot v2.4s, v20.16b, v16.4b[1]
+	WORD $0x4fb1e286 // sdot v6.4s, v20.16b, v17.4b[1]
+	WORD $0x4fb2e28a // sdot v10.4s, v20.16b, v18.4b[1]
+	WORD $0x4fb3e28e // sdot v14.4s, v20.16b, v19.4b[1]
+	WORD $0x4fb0e2a3 // sdot v3.4s, v21.16b, v16.4b[1]
+	WORD $0x4fb1e2a7 // sdot v7.4s, v21.16b, v17.4b[1]
+	WORD $0x4fb2e2ab // sdot v11.4s, v21.16b, v18.4b[1]
+	WORD $0x4fb3e2af // sdot v15.4s, v21.16b, v19.4b[1]
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4f90ea8c // sdot v12.4s, v20.16b, v16.4b[2]
-	WORD $0x4f91ea88 // sdot v8.4s, v20.16b, v17.4b[2]
-	WORD $0x4f92ea84 // sdot v4.4s, v20.16b, v18.4b[2]
-	WORD $0x4f93ea80 // sdot v0.4s, v20.16b, v19.4b[2]
-	WORD $0x4f90eaad // sdot v13.4s, v21.16b, v16.4b[2]
-	WORD $0x4f91eaa9 // sdot v9.4s, v21.16b, v17.4b[2]
-	WORD $0x4f92eaa5 // sdot v5.4s, v21.16b, v18.4b[2]
-	WORD $0x4f93eaa1 // sdot v1.4s, v21.16b, v19.4b[2]
+	WORD $0x4f90ea80 // sdot v0.4s, v20.16b, v16.4b[2]
+	WORD $0x4f91ea84 // sdot v4.4s, v20.16b, v17.4b[2]
+	WORD $0x4f92ea88 // sdot v8.4s, v20.16b, v18.4b[2]
+	WORD $0x4f93ea8c // sdot v12.4s, v20.16b, v19.4b[2]
+	WORD $0x4f90eaa1 // sdot v1.4s, v21.16b, v16.4b[2]
+	WORD $0x4f91eaa5 // sdot v5.4s, v21.16b, v17.4b[2]
+	WORD $0x4f92eaa9 // sdot v9.4s, v21.16b, v18.4b[2]
+	WORD $0x4f93eaad // sdot v13.4s, v21.16b, v19.4b[2]
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4f90ea8e // sdot v14.4s, v20.16b, v16.4b[2]
-	WORD $0x4f91ea8a // sdot v10.4s, v20.16b, v17.4b[2]
-	WORD $0x4f92ea86 // sdot v6.4s, v20.16b, v18.4b[2]
-	WORD $0x4f93ea82 // sdot v2.4s, v20.16b, v19.4b[2]
-	WORD $0x4f90eaaf // sdot v15.4s, v21.16b, v16.4b[2]
-	WORD $0x4f91eaab // sdot v11.4s, v21.16b, v17.4b[2]
-	WORD $0x4f92eaa7 // sdot v7.4s, v21.16b, v18.4b[2]
-	WORD $0x4f93eaa3 // sdot v3.4s, v21.16b, v19.4b[2]
+	WORD $0x4f90ea82 // sdot v2.4s, v20.16b, v16.4b[2]
+	WORD $0x4f91ea86 // sdot v6.4s, v20.16b, v17.4b[2]
+	WORD $0x4f92ea8a // sdot v10.4s, v20.16b, v18.4b[2]
+	WORD $0x4f93ea8e // sdot v14.4s, v20.16b, v19.4b[2]
+	WORD $0x4f90eaa3 // sdot v3.4s, v21.16b, v16.4b[2]
+	WORD $0x4f91eaa7 // sdot v7.4s, v21.16b, v17.4b[2]
+	WORD $0x4f92eaab // sdot v11.4s, v21.16b, v18.4b[2]
+	WORD $0x4f93eaaf // sdot v15.4s, v21.16b, v19.4b[2]
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4fb0ea8c // sdot v12.4s, v20.16b, v16.4b[3]
-	WORD $0x4fb1ea88 // sdot v8.4s, v20.16b, v17.4b[3]
-	WORD $0x4fb2ea84 // sdot v4.4s, v20.16b, v18.4b[3]
-	WORD $0x4fb3ea80 // sdot v0.4s, v20.16b, v19.4b[3]
-	WORD $0x4fb0eaad // sdot v13.4s, v21.16b, v16.4b[3]
-	WORD $0x4fb1eaa9 // sdot v9.4s, v21.16b, v17.4b[3]
-	WORD $0x4fb2eaa5 // sdot v5.4s, v21.16b, v18.4b[3]
-	WORD $0x4fb3eaa1 // sdot v1.4s, v21.16b, v19.4b[3]
+	WORD $0x4fb0ea80 // sdot v0.4s, v20.16b, v16.4b[3]
+	WORD $0x4fb1ea84 // sdot v4.4s, v20.16b, v17.4b[3]
+	WORD $0x4fb2ea88 // sdot v8.4s, v20.16b, v18.4b[3]
+	WORD $0x4fb3ea8c // sdot v12.4s, v20.16b, v19.4b[3]
+	WORD $0x4fb0eaa1 // sdot v1.4s, v21.16b, v16.4b[3]
+	WORD $0x4fb1eaa5 // sdot v5.4s, v21.16b, v17.4b[3]
+	WORD $0x4fb2eaa9 // sdot v9.4s, v21.16b, v18.4b[3]
+	WORD $0x4fb3eaad // sdot v13.4s, v21.16b, v19.4b[3]
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4fb0ea8e // sdot v14.4s, v20.16b, v16.4b[3]
-	WORD $0x4fb1ea8a // sdot v10.4s, v20.16b, v17.4b[3]
-	WORD $0x4fb2ea86 // sdot v6.4s, v20.16b, v18.4b[3]
-	WORD $0x4fb3ea82 // sdot v2.4s, v20.16b, v19.4b[3]
-	WORD $0x4fb0eaaf // sdot v15.4s, v21.16b, v16.4b[3]
-	WORD $0x4fb1eaab // sdot v11.4s, v21.16b, v17.4b[3]
-	WORD $0x4fb2eaa7 // sdot v7.4s, v21.16b, v18.4b[3]
-	WORD $0x4fb3eaa3 // sdot v3.4s, v21.16b, v19.4b[3]
+	WORD $0x4fb0ea82 // sdot v2.4s, v20.16b, v16.4b[3]
+	WORD $0x4fb1ea86 // sdot v6.4s, v20.16b, v17.4b[3]
+	WORD $0x4fb2ea8a // sdot v10.4s, v20.16b, v18.4b[3]
+	WORD $0x4fb3ea8e // sdot v14.4s, v20.16b, v19.4b[3]
+	WORD $0x4fb0eaa3 // sdot v3.4s, v21.16b, v16.4b[3]
+	WORD $0x4fb1eaa7 // sdot v7.4s, v21.16b, v17.4b[3]
+	WORD $0x4fb2eaab // sdot v11.4s, v21.16b, v18.4b[3]
+	WORD $0x4fb3eaaf // sdot v15.4s, v21.16b, v19.4b[3]
 	WORD $0xf100114a // subs x10, x10, #4
 	BPL  loop
 
@@ -3433,23 +3117,23 @@ one:
 	WORD $0xbc404512 // ldr s18, [x8], #4
 	WORD $0xbc404533 // ldr s19, [x9], #4
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4f90e28c // sdot v12.4s, v20.16b, v16.4b[0]
-	WORD $0x4f91e288 // sdot v8.4s, v20.16b, v17.4b[0]
-	WORD $0x4f92e284 // sdot v4.4s, v20.16b, v18.4b[0]
-	WORD $0x4f93e280 // sdot v0.4s, v20.16b, v19.4b[0]
-	WORD $0x4f90e2ad // sdot v13.4s, v21.16b, v16.4b[0]
-	WORD $0x4f91e2a9 // sdot v9.4s, v21.16b, v17.4b[0]
-	WORD $0x4f92e2a5 // sdot v5.4s, v21.16b, v18.4b[0]
-	WORD $0x4f93e2a1 // sdot v1.4s, v21.16b, v19.4b[0]
+	WORD $0x4f90e280 // sdot v0.4s, v20.16b, v16.4b[0]
+	WORD $0x4f91e284 // sdot v4.4s, v20.16b, v17.4b[0]
+	WORD $0x4f92e288 // sdot v8.4s, v20.16b, v18.4b[0]
+	WORD $0x4f93e28c // sdot v12.4s, v20.16b, v19.4b[0]
+	WORD $0x4f90e2a1 // sdot v1.4s, v21.16b, v16.4b[0]
+	WORD $0x4f91e2a5 // sdot v5.4s, v21.16b, v17.4b[0]
+	WORD $0x4f92e2a9 // sdot v9.4s, v21.16b, v18.4b[0]
+	WORD $0x4f93e2ad // sdot v13.4s, v21.16b, v19.4b[0]
 	WORD $0xacc15434 // ldp q20, q21, [x1], #32
-	WORD $0x4f90e28e // sdot v14.4s, v20.16b, v16.4b[0]
-	WORD $0x4f91e28a // sdot v10.4s, v20.16b, v17.4b[0]
-	WORD $0x4f92e286 // sdot v6.4s, v20.16b, v18.4b[0]
-	WORD $0x4f93e282 // sdot v2.4s, v20.16b, v19.4b[0]
-	WORD $0x4f90e2af // sdot v15.4s, v21.16b, v16.4b[0]
-	WORD $0x4f91e2ab // sdot v11.4s, v21.16b, v17.4b[0]
-	WORD $0x4f92e2a7 // sdot v7.4s, v21.16b, v18.4b[0]
-	WORD $0x4f93e2a3 // sdot v3.4s, v21.16b, v19.4b[0]
+	WORD $0x4f90e282 // sdot v2.4s, v20.16b, v16.4b[0]
+	WORD $0x4f91e286 // sdot v6.4s, v20.16b, v17.4b[0]
+	WORD $0x4f92e28a // sdot v10.4s, v20.16b, v18.4b[0]
+	WORD $0x4f93e28e // sdot v14.4s, v20.16b, v19.4b[0]
+	WORD $0x4f90e2a3 // sdot v3.4s, v21.16b, v16.4b[0]
+	WORD $0x4f91e2a7 // sdot v7.4s, v21.16b, v17.4b[0]
+	WORD $0x4f92e2ab // sdot v11.4s, v21.16b, v18.4b[0]
+	WORD $0x4f93e2af // sdot v15.4s, v21.16b, v19.4b[0]
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
@@ -3459,94 +3143,94 @@ next:
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
-	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
-	WORD $0x4e31d58c // fadd v12.4s, v12.4s, v17.4s
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
-	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
-	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x4e31d58c // fadd v12.4s, v12.4s, v17.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x3dc01431 // ldr q17, [x1, #80]
-	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
-	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
-	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
-	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD $0x3dc00830 // ldr q16, [x1, #32]
 	WORD $0x3dc01831 // ldr q17, [x1, #96]
-	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
-	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
-	WORD $0x4e31d54a // fadd v10.4s, v10.4s, v17.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
+	WORD $0x4e31d54a // fadd v10.4s, v10.4s, v17.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc01c31 // ldr q17, [x1, #112]
-	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
-	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
-	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
-	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
 	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
 	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
 	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
 	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -3556,106 +3240,106 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0xad001424 // stp q4, q5, [x1]
 	WORD $0xad011c26 // stp q6, q7, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad00342c // stp q12, q13, [x1]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel0four
-	WORD $0xac81340c // stp q12, q13, [x0], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
 	TBZ  $2, R3, pixel0two
-	WORD $0x3c81040c // str q12, [x0], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x3c810400 // str q0, [x0], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
 	TBZ  $1, R3, pixel0one
-	WORD $0xfc00840c // str d12, [x0], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
 	TBZ  $0, R3, pixel0done
-	WORD $0xbd00000c // str s12, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel1four
-	WORD $0xac812408 // stp q8, q9, [x0], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
 	TBZ  $2, R3, pixel1two
-	WORD $0x3c810408 // str q8, [x0], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
 	TBZ  $1, R3, pixel1one
-	WORD $0xfc008408 // str d8, [x0], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
 	TBZ  $0, R3, pixel1done
-	WORD $0xbd000008 // str s8, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel2four
-	WORD $0xac811404 // stp q4, q5, [x0], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac812408 // stp q8, q9, [x0], #32
+	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
+	WORD $0x4eab1d69 // mov v9.16b, v11.16b
 
 pixel2four:
 	TBZ  $2, R3, pixel2two
-	WORD $0x3c810404 // str q4, [x0], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c810408 // str q8, [x0], #16
+	WORD $0x4ea91d28 // mov v8.16b, v9.16b
 
 pixel2two:
 	TBZ  $1, R3, pixel2one
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008408 // str d8, [x0], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 pixel2one:
 	TBZ  $0, R3, pixel2done
-	WORD $0xbd000004 // str s4, [x0]
+	WORD $0xbd000008 // str s8, [x0]
 
 pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel3four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 pixel3four:
 	TBZ  $2, R3, pixel3two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c81040c // str q12, [x0], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 pixel3two:
 	TBZ  $1, R3, pixel3one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 pixel3one:
 	TBZ  $0, R3, pixel3done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd00000c // str s12, [x0]
 
 pixel3done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -3663,192 +3347,142 @@ pixel3done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c812 // ld1r {v18.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c10 // dup v16.4s, w0
+	WORD $0x4d40c810 // ld1r {v16.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c11 // dup v17.4s, w0
-	WORD $0x6e32dd8c // fmul v12.4s, v12.4s, v18.4s
-	WORD $0x6eb1e593 // fcmgt v19.4s, v12.4s, v17.4s
-	WORD $0x6ef31e2c // bif v12.16b, v17.16b, v19.16b
-	WORD $0x6eace613 // fcmgt v19.4s, v16.4s, v12.4s
-	WORD $0x6ef31e0c // bif v12.16b, v16.16b, v19.16b
-	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
-	WORD $0x6e32ddad // fmul v13.4s, v13.4s, v18.4s
-	WORD $0x6eb1e5b3 // fcmgt v19.4s, v13.4s, v17.4s
-	WORD $0x6ef31e2d // bif v13.16b, v17.16b, v19.16b
-	WORD $0x6eade613 // fcmgt v19.4s, v16.4s, v13.4s
-	WORD $0x6ef31e0d // bif v13.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
-	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
-	WORD $0x6eb1e5d3 // fcmgt v19.4s, v14.4s, v17.4s
-	WORD $0x6ef31e2e // bif v14.16b, v17.16b, v19.16b
-	WORD $0x6eaee613 // fcmgt v19.4s, v16.4s, v14.4s
-	WORD $0x6ef31e0e // bif v14.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
-	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
-	WORD $0x6eb1e5f3 // fcmgt v19.4s, v15.4s, v17.4s
-	WORD $0x6ef31e2f // bif v15.16b, v17.16b, v19.16b
-	WORD $0x6eafe613 // fcmgt v19.4s, v16.4s, v15.4s
-	WORD $0x6ef31e0f // bif v15.16b, v16.16b, v19.16b
-	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
-	WORD $0x0e61298c // xtn v12.4h, v12.4s
-	WORD $0x4e6129ac // xtn2 v12.8h, v13.4s
-	WORD $0x0e6129ce // xtn v14.4h, v14.4s
-	WORD $0x4e6129ee // xtn2 v14.8h, v15.4s
-	WORD $0x0e21298c // xtn v12.8b, v12.8h
-	WORD $0x4e2129cc // xtn2 v12.16b, v14.8h
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x4e31c442 // fmaxnm v2.4s, v2.4s, v17.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c463 // fmaxnm v3.4s, v3.4s, v17.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes0part
-	WORD $0x3d80000c // str q12, [x0]
+	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
 
 bytes0part:
 	TBZ  $3, R3, bytes0four
-	WORD $0xfc00840c // str d12, [x0], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
 	TBZ  $2, R3, bytes0done
-	WORD $0xbd00000c // str s12, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
-	WORD $0x6eb1e50c // fcmgt v12.4s, v8.4s, v17.4s
-	WORD $0x6eec1e28 // bif v8.16b, v17.16b, v12.16b
-	WORD $0x6ea8e60c // fcmgt v12.4s, v16.4s, v8.4s
-	WORD $0x6eec1e08 // bif v8.16b, v16.16b, v12.16b
-	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e32dd29 // fmul v9.4s, v9.4s, v18.4s
-	WORD $0x6eb1e52c // fcmgt v12.4s, v9.4s, v17.4s
-	WORD $0x6eec1e29 // bif v9.16b, v17.16b, v12.16b
-	WORD $0x6ea9e60c // fcmgt v12.4s, v16.4s, v9.4s
-	WORD $0x6eec1e09 // bif v9.16b, v16.16b, v12.16b
-	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
-	WORD $0x6eb1e54c // fcmgt v12.4s, v10.4s, v17.4s
-	WORD $0x6eec1e2a // bif v10.16b, v17.16b, v12.16b
-	WORD $0x6eaae60c // fcmgt v12.4s, v16.4s, v10.4s
-	WORD $0x6eec1e0a // bif v10.16b, v16.16b, v12.16b
-	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x6e32dd6b // fmul v11.4s, v11.4s, v18.4s
-	WORD $0x6eb1e56c // fcmgt v12.4s, v11.4s, v17.4s
-	WORD $0x6eec1e2b // bif v11.16b, v17.16b, v12.16b
-	WORD $0x6eabe60c // fcmgt v12.4s, v16.4s, v11.4s
-	WORD $0x6eec1e0b // bif v11.16b, v16.16b, v12.16b
-	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	WORD $0x4e612928 // xtn2 v8.8h, v9.4s
-	WORD $0x0e61294a // xtn v10.4h, v10.4s
-	WORD $0x4e61296a // xtn2 v10.8h, v11.4s
-	WORD $0x0e212908 // xtn v8.8b, v8.8h
-	WORD $0x4e212948 // xtn2 v8.16b, v10.8h
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
+	WORD $0x4e31c4a5 // fmaxnm v5.4s, v5.4s, v17.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes1part
-	WORD $0x3d800008 // str q8, [x0]
+	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes1done
 
 bytes1part:
 	TBZ  $3, R3, bytes1four
-	WORD $0xfc008408 // str d8, [x0], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
 	TBZ  $2, R3, bytes1done
-	WORD $0xbd000008 // str s8, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 bytes1done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
-	WORD $0x6eb1e488 // fcmgt v8.4s, v4.4s, v17.4s
-	WORD $0x6ee81e24 // bif v4.16b, v17.16b, v8.16b
-	WORD $0x6ea4e608 // fcmgt v8.4s, v16.4s, v4.4s
-	WORD $0x6ee81e04 // bif v4.16b, v16.16b, v8.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e32dca5 // fmul v5.4s, v5.4s, v18.4s
-	WORD $0x6eb1e4a8 // fcmgt v8.4s, v5.4s, v17.4s
-	WORD $0x6ee81e25 // bif v5.16b, v17.16b, v8.16b
-	WORD $0x6ea5e608 // fcmgt v8.4s, v16.4s, v5.4s
-	WORD $0x6ee81e05 // bif v5.16b, v16.16b, v8.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
-	WORD $0x6eb1e4c8 // fcmgt v8.4s, v6.4s, v17.4s
-	WORD $0x6ee81e26 // bif v6.16b, v17.16b, v8.16b
-	WORD $0x6ea6e608 // fcmgt v8.4s, v16.4s, v6.4s
-	WORD $0x6ee81e06 // bif v6.16b, v16.16b, v8.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e32dce7 // fmul v7.4s, v7.4s, v18.4s
-	WORD $0x6eb1e4e8 // fcmgt v8.4s, v7.4s, v17.4s
-	WORD $0x6ee81e27 // bif v7.16b, v17.16b, v8.16b
-	WORD $0x6ea7e608 // fcmgt v8.4s, v16.4s, v7.4s
-	WORD $0x6ee81e07 // bif v7.16b, v16.16b, v8.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD $0x4e31c508 // fmaxnm v8.4s, v8.4s, v17.4s
+	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
+	WORD $0x6e30dd29 // fmul v9.4s, v9.4s, v16.4s
+	WORD $0x4e31c529 // fmaxnm v9.4s, v9.4s, v17.4s
+	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
+	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
+	WORD $0x4e31c54a // fmaxnm v10.4s, v10.4s, v17.4s
+	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
+	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
+	WORD $0x4e31c56b // fmaxnm v11.4s, v11.4s, v17.4s
+	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
+	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes2part
-	WORD $0x3d800004 // str q4, [x0]
+	WORD $0x3d800008 // str q8, [x0]
 	JMP  bytes2done
 
 bytes2part:
 	TBZ  $3, R3, bytes2four
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008408 // str d8, [x0], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 bytes2four:
 	TBZ  $2, R3, bytes2done
-	WORD $0xbd000004 // str s4, [x0]
+	WORD $0xbd000008 // str s8, [x0]
 
 bytes2done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
-	WORD $0x6eb1e404 // fcmgt v4.4s, v0.4s, v17.4s
-	WORD $0x6ee41e20 // bif v0.16b, v17.16b, v4.16b
-	WORD $0x6ea0e604 // fcmgt v4.4s, v16.4s, v0.4s
-	WORD $0x6ee41e00 // bif v0.16b, v16.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
-	WORD $0x6eb1e424 // fcmgt v4.4s, v1.4s, v17.4s
-	WORD $0x6ee41e21 // bif v1.16b, v17.16b, v4.16b
-	WORD $0x6ea1e604 // fcmgt v4.4s, v16.4s, v1.4s
-	WORD $0x6ee41e01 // bif v1.16b, v16.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
-	WORD $0x6eb1e444 // fcmgt v4.4s, v2.4s, v17.4s
-	WORD $0x6ee41e22 // bif v2.16b, v17.16b, v4.16b
-	WORD $0x6ea2e604 // fcmgt v4.4s, v16.4s, v2.4s
-	WORD $0x6ee41e02 // bif v2.16b, v16.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e32dc63 // fmul v3.4s, v3.4s, v18.4s
-	WORD $0x6eb1e464 // fcmgt v4.4s, v3.4s, v17.4s
-	WORD $0x6ee41e23 // bif v3.16b, v17.16b, v4.16b
-	WORD $0x6ea3e604 // fcmgt v4.4s, v16.4s, v3.4s
-	WORD $0x6ee41e03 // bif v3.16b, v16.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x4e31c58c // fmaxnm v12.4s, v12.4s, v17.4s
+	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
+	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
+	WORD $0x4e31c5ad // fmaxnm v13.4s, v13.4s, v17.4s
+	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x4e31c5ce // fmaxnm v14.4s, v14.4s, v17.4s
+	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
+	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
+	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes3part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x3d80000c // str q12, [x0]
 	JMP  bytes3done
 
 bytes3part:
 	TBZ  $3, R3, bytes3four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 bytes3four:
 	TBZ  $2, R3, bytes3done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd00000c // str s12, [x0]
 
 bytes3done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -3860,26 +3494,26 @@ TEXT ·convI8x5x16SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x91030021 // add x1, x1, #192
-	WORD $0x6f00e410 // movi v16.2d, #0
-	WORD $0x6f00e411 // movi v17.2d, #0
-	WORD $0x6f00e412 // movi v18.2d, #0
-	WORD $0x6f00e413 // movi v19.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+	WORD $0x6f00e412 // movi v18.2d, #0
+	WORD $0x6f00e413 // movi v19.2d, #0
 	WORD $0xf9400002 // ldr x2, [x0]
 	WORD $0xf9400403 // ldr x3, [x0, #8]
 	WORD $0xf9400804 // ldr x4, [x0, #16]
@@ -3906,93 +3540,93 @@ loop:
 	WORD $0x3cc10537 // ldr q23, [x9], #16
 	WORD $0x3cc10558 // ldr q24, [x10], #16
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4f94e330 // sdot v16.4s, v25.16b, v20.4b[0]
-	WORD $0x4f95e32c // sdot v12.4s, v25.16b, v21.4b[0]
+	WORD $0x4f94e320 // sdot v0.4s, v25.16b, v20.4b[0]
+	WORD $0x4f95e324 // sdot v4.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e328 // sdot v8.4s, v25.16b, v22.4b[0]
-	WORD $0x4f97e324 // sdot v4.4s, v25.16b, v23.4b[0]
-	WORD $0x4f98e320 // sdot v0.4s, v25.16b, v24.4b[0]
-	WORD $0x4f94e351 // sdot v17.4s, v26.16b, v20.4b[0]
-	WORD $0x4f95e34d // sdot v13.4s, v26.16b, v21.4b[0]
+	WORD $0x4f97e32c // sdot v12.4s, v25.16b, v23.4b[0]
+	WORD $0x4f98e330 // sdot v16.4s, v25.16b, v24.4b[0]
+	WORD $0x4f94e341 // sdot v1.4s, v26.16b, v20.4b[0]
+	WORD $0x4f95e345 // sdot v5.4s, v26.16b, v21.4b[0]
 	WORD $0x4f96e349 // sdot v9.4s, v26.16b, v22.4b[0]
-	WORD $0x4f97e345 // sdot v5.4s, v26.16b, v23.4b[0]
-	WORD $0x4f98e341 // sdot v1.4s, v26.16b, v24.4b[0]
+	WORD $0x4f97e34d // sdot v13.4s, v26.16b, v23.4b[0]
+	WORD $0x4f98e351 // sdot v17.4s, v26.16b, v24.4b[0]
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4f94e332 // sdot v18.4s, v25.16b, v20.4b[0]
-	WORD $0x4f95e32e // sdot v14.4s, v25.16b, v21.4b[0]
+	WORD $0x4f94e322 // sdot v2.4s, v25.16b, v20.4b[0]
+	WORD $0x4f95e326 // sdot v6.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e32a // sdot v10.4s, v25.16b, v22.4b[0]
-	WORD $0x4f97e326 // sdot v6.4s, v25.16b, v23.4b[0]
-	WORD $0x4f98e322 // sdot v2.4s, v25.16b, v24.4b[0]
-	WORD $0x4f94e353 // sdot v19.4s, v26.16b, v20.4b[0]
-	WORD $0x4f95e34f // sdot v15.4s, v26.16b, v21.4b[0]
+	WORD $0x4f97e32e // sdot v14.4s, v25.16b, v23.4b[0]
+	WORD $0x4f98e332 // sdot v18.4s, v25.16b, v24.4b[0]
+	WORD $0x4f94e343 // sdot v3.4s, v26.16b, v20.4b[0]
+	WORD $0x4f95e347 // sdot v7.4s, v26.16b, v21.4b[0]
 	WORD $0x4f96e34b // sdot v11.4s, v26.16b, v22.4b[0]
-	WORD $0x4f97e347 // sdot v7.4s, v26.16b, v23.4b[0]
-	WORD $0x4f98e343 // sdot v3.4s, v26.16b, v24.4b[0]
+	WORD $0x4f97e34f // sdot v15.4s, v26.16b, v23.4b[0]
+	WORD $0x4f98e353 // sdot v19.4s, v26.16b, v24.4b[0]
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4fb4e330 // sdot v16.4s, v25.16b, v20.4b[1]
-	WORD $0x4fb5e32c // sdot v12.4s, v25.16b, v21.4b[1]
+	WORD $0x4fb4e320 // sdot v0.4s, v25.16b, v20.4b[1]
+	WORD $0x4fb5e324 // sdot v4.4s, v25.16b, v21.4b[1]
 	WORD $0x4fb6e328 // sdot v8.4s, v25.16b, v22.4b[1]
-	WORD $0x4fb7e324 // sdot v4.4s, v25.16b, v23.4b[1]
-	WORD $0x4fb8e320 // sdot v0.4s, v25.16b, v24.4b[1]
-	WORD $0x4fb4e351 // sdot v17.4s, v26.16b, v20.4b[1]
-	WORD $0x4fb5e34d // sdot v13.4s, v26.16b, v21.4b[1]
+	WORD $0x4fb7e32c // sdot v12.4s, v25.16b, v23.4b[1]
+	WORD $0x4fb8e330 // sdot v16.4s, v25.16b, v24.4b[1]
+	WORD $0x4fb4e341 // sdot v1.4s, v26.16b, v20.4b[1]
+	WORD $0x4fb5e345 // sdot v5.4s, v26.16b, v21.4b[1]
 	WORD $0x4fb6e349 // sdot v9.4s, v26.16b, v22.4b[1]
-	WORD $0x4fb7e345 // sdot v5.4s, v26.16b, v23.4b[1]
-	WORD $0x4fb8e341 // sdot v1.4s, v26.16b, v24.4b[1]
+	WORD $0x4fb7e34d // sdot v13.4s, v26.16b, v23.4b[1]
+	WORD $0x4fb8e351 // sdot v17.4s, v26.16b, v24.4b[1]
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4fb4e332 // sdot v18.4s, v25.16b, v20.4b[1]
-	WORD $0x4fb5e32e // sdot v14.4s, v25.16b, v21.4b[1]
+	WORD $0x4fb4e322 // sdot v2.4s, v25.16b, v20.4b[1]
+	WORD $0x4fb5e326 // sdot v6.4s, v25.16b, v21.4b[1]
 	WORD $0x4fb6e32a // sdot v10.4s, v25.16b, v22.4b[1]
-	WORD $0x4fb7e326 // sdot v6.4s, v25.16b, v23.4b[1]
-	WORD $0x4fb8e322 // sdot v2.4s, v25.16b, v24.4b[1]
-	WORD $0x4fb4e353 // sdot v19.4s, v26.16b, v20.4b[1]
-	WORD $0x4fb5e34f // sdot v15.4s, v26.16b, v21.4b[1]
+	WORD $0x4fb7e32e // sdot v14.4s, v25.16b, v23.4b[1]
+	WORD $0x4fb8e332 // sdot v18.4s, v25.16b, v24.4b[1]
+	WORD $0x4fb4e343 // sdot v3.4s, v26.16b, v20.4b[1]
+	WORD $0x4fb5e347 // sdot v7.4s, v26.16b, v21.4b[1]
 	WORD $0x4fb6e34b // sdot v11.4s, v26.16b, v22.4b[1]
-	WORD $0x4fb7e347 // sdot v7.4s, v26.16b, v23.4b[1]
-	WORD $0x4fb8e343 // sdot v3.4s, v26.16b, v24.4b[1]
+	WORD $0x4fb7e34f // sdot v15.4s, v26.16b, v23.4b[1]
+	WORD $0x4fb8e353 // sdot v19.4s, v26.16b, v24.4b[1]
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4f94eb30 // sdot v16.4s, v25.16b, v20.4b[2]
-	WORD $0x4f95eb2c // sdot v12.4s, v25.16b, v21.4b[2]
+	WORD $0x4f94eb20 // sdot v0.4s, v25.16b, v20.4b[2]
+	WORD $0x4f95eb24 // sdot v4.4s, v25.16b, v21.4b[2]
 	WORD $0x4f96eb28 // sdot v8.4s, v25.16b, v22.4b[2]
-	WORD $0x4f97eb24 // sdot v4.4s, v25.16b, v23.4b[2]
-	WORD $0x4f98eb20 // sdot v0.4s, v25.16b, v24.4b[2]
-	WORD $0x4f94eb51 // sdot v17.4s, v26.16b, v20.4b[2]
-	WORD $0x4f95eb4d // sdot v13.4s, v26.16b, v21.4b[2]
+	WORD $0x4f97eb2c // sdot v12.4s, v25.16b, v23.4b[2]
+	WORD $0x4f98eb30 // sdot v16.4s, v25.16b, v24.4b[2]
+	WORD $0x4f94eb41 // sdot v1.4s, v26.16b, v20.4b[2]
+	WORD $0x4f95eb45 // sdot v5.4s, v26.16b, v21.4b[2]
 	WORD $0x4f96eb49 // sdot v9.4s, v26.16b, v22.4b[2]
-	WORD $0x4f97eb45 // sdot v5.4s, v26.16b, v23.4b[2]
-	WORD $0x4f98eb41 // sdot v1.4s, v26.16b, v24.4b[2]
+	WORD $0x4f97eb4d // sdot v13.4s, v26.16b, v23.4b[2]
+	WORD $0x4f98eb51 // sdot v17.4s, v26.16b, v24.4b[2]
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4f94eb32 // sdot v18.4s, v25.16b, v20.4b[2]
-	WORD $0x4f95eb2e // sdot v14.4s, v25.16b, v21.4b[2]
+	WORD $0x4f94eb22 // sdot v2.4s, v25.16b, v20.4b[2]
+	WORD $0x4f95eb26 // sdot v6.4s, v25.16b, v21.4b[2]
 	WORD $0x4f96eb2a // sdot v10.4s, v25.16b, v22.4b[2]
-	WORD $0x4f97eb26 // sdot v6.4s, v25.16b, v23.4b[2]
-	WORD $0x4f98eb22 // sdot v2.4s, v25.16b, v24.4b[2]
-	WORD $0x4f94eb53 // sdot v19.4s, v26.16b, v20.4b[2]
-	WORD $0x4f95eb4f // sdot v15.4s, v26.16b, v21.4b[2]
+	WORD $0x4f97eb2e // sdot v14.4s, v25.16b, v23.4b[2]
+	WORD $0x4f98eb32 // sdot v18.4s, v25.16b, v24.4b[2]
+	WORD $0x4f94eb43 // sdot v3.4s, v26.16b, v20.4b[2]
+	WORD $0x4f95eb47 // sdot v7.4s, v26.16b, v21.4b[2]
 	WORD $0x4f96eb4b // sdot v11.4s, v26.16b, v22.4b[2]
-	WORD $0x4f97eb47 // sdot v7.4s, v26.16b, v23.4b[2]
-	WORD $0x4f98eb43 // sdot v3.4s, v26.16b, v24.4b[2]
+	WORD $0x4f97eb4f // sdot v15.4s, v26.16b, v23.4b[2]
+	WORD $0x4f98eb53 // sdot v19.4s, v26.16b, v24.4b[2]
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4fb4eb30 // sdot v16.4s, v25.16b, v20.4b[3]
-	WORD $0x4fb5eb2c // sdot v12.4s, v25.16b, v21.4b[3]
+	WORD $0x4fb4eb20 // sdot v0.4s, v25.16b, v20.4b[3]
+	WORD $0x4fb5eb24 // sdot v4.4s, v25.16b, v21.4b[3]
 	WORD $0x4fb6eb28 // sdot v8.4s, v25.16b, v22.4b[3]
-	WORD $0x4fb7eb24 // sdot v4.4s, v25.16b, v23.4b[3]
-	WORD $0x4fb8eb20 // sdot v0.4s, v25.16b, v24.4b[3]
-	WORD $0x4fb4eb51 // sdot v17.4s, v26.16b, v20.4b[3]
-	WORD $0x4fb5eb4d // sdot v13.4s, v26.16b, v21.4b[3]
+	WORD $0x4fb7eb2c // sdot v12.4s, v25.16b, v23.4b[3]
+	WORD $0x4fb8eb30 // sdot v16.4s, v25.16b, v24.4b[3]
+	WORD $0x4fb4eb41 // sdot v1.4s, v26.16b, v20.4b[3]
+	WORD $0x4fb5eb45 // sdot v5.4s, v26.16b, v21.4b[3]
 	WORD $0x4fb6eb49 // sdot v9.4s, v26.16b, v22.4b[3]
-	WORD $0x4fb7eb45 // sdot v5.4s, v26.16b, v23.4b[3]
-	WORD $0x4fb8eb41 // sdot v1.4s, v26.16b, v24.4b[3]
+	WORD $0x4fb7eb4d // sdot v13.4s, v26.16b, v23.4b[3]
+	WORD $0x4fb8eb51 // sdot v17.4s, v26.16b, v24.4b[3]
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4fb4eb32 // sdot v18.4s, v25.16b, v20.4b[3]
-	WORD $0x4fb5eb2e // sdot v14.4s, v25.16b, v21.4b[3]
+	WORD $0x4fb4eb22 // sdot v2.4s, v25.16b, v20.4b[3]
+	WORD $0x4fb5eb26 // sdot v6.4s, v25.16b, v21.4b[3]
 	WORD $0x4fb6eb2a // sdot v10.4s, v25.16b, v22.4b[3]
-	WORD $0x4fb7eb26 // sdot v6.4s, v25.16b, v23.4b[3]
-	WORD $0x4fb8eb22 // sdot v2.4s, v25.16b, v24.4b[3]
-	WORD $0x4fb4eb53 // sdot v19.4s, v26.16b, v20.4b[3]
-	WORD $0x4fb5eb4f // sdot v15.4s, v26.16b, v21.4b[3]
+	WORD $0x4fb7eb2e // sdot v14.4s, v25.16b, v23.4b[3]
+	WORD $0x4fb8eb32 // sdot v18.4s, v25.16b, v24.4b[3]
+	WORD $0x4fb4eb43 // sdot v3.4s, v26.16b, v20.4b[3]
+	WORD $0x4fb5eb47 // sdot v7.4s, v26.16b, v21.4b[3]
 	WORD $0x4fb6eb4b // sdot v11.4s, v26.16b, v22.4b[3]
-	WORD $0x4fb7eb47 // sdot v7.4s, v26.16b, v23.4b[3]
-	WORD $0x4fb8eb43 // sdot v3.4s, v26.16b, v24.4b[3]
+	WORD $0x4fb7eb4f // sdot v15.4s, v26.16b, v23.4b[3]
+	WORD $0x4fb8eb53 // sdot v19.4s, v26.16b, v24.4b[3]
 	WORD $0xf100116b // subs x11, x11, #4
 	BPL  loop
 
@@ -4007,27 +3641,27 @@ one:
 	WORD $0xbc404537 // ldr s23, [x9], #4
 	WORD $0xbc404558 // ldr s24, [x10], #4
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4f94e330 // sdot v16.4s, v25.16b, v20.4b[0]
-	WORD $0x4f95e32c // sdot v12.4s, v25.16b, v21.4b[0]
+	WORD $0x4f94e320 // sdot v0.4s, v25.16b, v20.4b[0]
+	WORD $0x4f95e324 // sdot v4.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e328 // sdot v8.4s, v25.16b, v22.4b[0]
-	WORD $0x4f97e324 // sdot v4.4s, v25.16b, v23.4b[0]
-	WORD $0x4f98e320 // sdot v0.4s, v25.16b, v24.4b[0]
-	WORD $0x4f94e351 // sdot v17.4s, v26.16b, v20.4b[0]
-	WORD $0x4f95e34d // sdot v13.4s, v26.16b, v21.4b[0]
+	WORD $0x4f97e32c // sdot v12.4s, v25.16b, v23.4b[0]
+	WORD $0x4f98e330 // sdot v16.4s, v25.16b, v24.4b[0]
+	WORD $0x4f94e341 // sdot v1.4s, v26.16b, v20.4b[0]
+	WORD $0x4f95e345 // sdot v5.4s, v26.16b, v21.4b[0]
 	WORD $0x4f96e349 // sdot v9.4s, v26.16b, v22.4b[0]
-	WORD $0x4f97e345 // sdot v5.4s, v26.16b, v23.4b[0]
-	WORD $0x4f98e341 // sdot v1.4s, v26.16b, v24.4b[0]
+	WORD $0x4f97e34d // sdot v13.4s, v26.16b, v23.4b[0]
+	WORD $0x4f98e351 // sdot v17.4s, v26.16b, v24.4b[0]
 	WORD $0xacc16839 // ldp q25, q26, [x1], #32
-	WORD $0x4f94e332 // sdot v18.4s, v25.16b, v20.4b[0]
-	WORD $0x4f95e32e // sdot v14.4s, v25.16b, v21.4b[0]
+	WORD $0x4f94e322 // sdot v2.4s, v25.16b, v20.4b[0]
+	WORD $0x4f95e326 // sdot v6.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e32a // sdot v10.4s, v25.16b, v22.4b[0]
-	WORD $0x4f97e326 // sdot v6.4s, v25.16b, v23.4b[0]
-	WORD $0x4f98e322 // sdot v2.4s, v25.16b, v24.4b[0]
-	WORD $0x4f94e353 // sdot v19.4s, v26.16b, v20.4b[0]
-	WORD $0x4f95e34f // sdot v15.4s, v26.16b, v21.4b[0]
+	WORD $0x4f97e32e // sdot v14.4s, v25.16b, v23.4b[0]
+	WORD $0x4f98e332 // sdot v18.4s, v25.16b, v24.4b[0]
+	WORD $0x4f94e343 // sdot v3.4s, v26.16b, v20.4b[0]
+	WORD $0x4f95e347 // sdot v7.4s, v26.16b, v21.4b[0]
 	WORD $0x4f96e34b // sdot v11.4s, v26.16b, v22.4b[0]
-	WORD $0x4f97e347 // sdot v7.4s, v26.16b, v23.4b[0]
-	WORD $0x4f98e343 // sdot v3.4s, v26.16b, v24.4b[0]
+	WORD $0x4f97e34f // sdot v15.4s, v26.16b, v23.4b[0]
+	WORD $0x4f98e353 // sdot v19.4s, v26.16b, v24.4b[0]
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, one
 
@@ -4037,114 +3671,114 @@ next:
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x3dc00034 // ldr q20, [x1]
 	WORD $0x3dc01035 // ldr q21, [x1, #64]
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
-	WORD $0x4e35d610 // fadd v16.4s, v16.4s, v21.4s
-	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d58c // fadd v12.4s, v12.4s, v21.4s
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
-	WORD $0x4e35d508 // fadd v8.4s, v8.4s, v21.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
-	WORD $0x4e35d484 // fadd v4.4s, v4.4s, v21.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
 	WORD $0x4e35d400 // fadd v0.4s, v0.4s, v21.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	WORD $0x4e35d484 // fadd v4.4s, v4.4s, v21.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x4e35d508 // fadd v8.4s, v8.4s, v21.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d58c // fadd v12.4s, v12.4s, v21.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
+	WORD $0x4e35d610 // fadd v16.4s, v16.4s, v21.4s
 	WORD $0x3dc00434 // ldr q20, [x1, #16]
 	WORD $0x3dc01435 // ldr q21, [x1, #80]
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x6e34de31 // fmul v17.4s, v17.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	WORD $0x6e34ddad // fmul v13.4s, v13.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e34dd29 // fmul v9.4s, v9.4s, v20.4s
-	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
-	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
+	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e34dd29 // fmul v9.4s, v9.4s, v20.4s
+	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e34ddad // fmul v13.4s, v13.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e34de31 // fmul v17.4s, v17.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
 	WORD $0x3dc00834 // ldr q20, [x1, #32]
 	WORD $0x3dc01835 // ldr q21, [x1, #96]
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
-	WORD $0x4e35d652 // fadd v18.4s, v18.4s, v21.4s
-	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
-	WORD $0x4e35d5ce // fadd v14.4s, v14.4s, v21.4s
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e34dd4a // fmul v10.4s, v10.4s, v20.4s
-	WORD $0x4e35d54a // fadd v10.4s, v10.4s, v21.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e34dcc6 // fmul v6.4s, v6.4s, v20.4s
-	WORD $0x4e35d4c6 // fadd v6.4s, v6.4s, v21.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
 	WORD $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e34dcc6 // fmul v6.4s, v6.4s, v20.4s
+	WORD $0x4e35d4c6 // fadd v6.4s, v6.4s, v21.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e34dd4a // fmul v10.4s, v10.4s, v20.4s
+	WORD $0x4e35d54a // fadd v10.4s, v10.4s, v21.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
+	WORD $0x4e35d5ce // fadd v14.4s, v14.4s, v21.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
+	WORD $0x4e35d652 // fadd v18.4s, v18.4s, v21.4s
 	WORD $0x3dc00c34 // ldr q20, [x1, #48]
 	WORD $0x3dc01c35 // ldr q21, [x1, #112]
-	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	WORD $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
-	WORD $0x4e35d673 // fadd v19.4s, v19.4s, v21.4s
-	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	WORD $0x6e34ddef // fmul v15.4s, v15.4s, v20.4s
-	WORD $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e34dd6b // fmul v11.4s, v11.4s, v20.4s
-	WORD $0x4e35d56b // fadd v11.4s, v11.4s, v21.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e34dce7 // fmul v7.4s, v7.4s, v20.4s
-	WORD $0x4e35d4e7 // fadd v7.4s, v7.4s, v21.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e34dce7 // fmul v7.4s, v7.4s, v20.4s
+	WORD $0x4e35d4e7 // fadd v7.4s, v7.4s, v21.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e34dd6b // fmul v11.4s, v11.4s, v20.4s
+	WORD $0x4e35d56b // fadd v11.4s, v11.4s, v21.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e34ddef // fmul v15.4s, v15.4s, v20.4s
+	WORD $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
+	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
+	WORD $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
+	WORD $0x4e35d673 // fadd v19.4s, v19.4s, v21.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
-	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
-	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
-	WORD $0x4e741d8c // bic v12.16b, v12.16b, v20.16b
-	WORD $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
-	WORD $0x4e741d08 // bic v8.16b, v8.16b, v20.16b
-	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
-	WORD $0x4e741c84 // bic v4.16b, v4.16b, v20.16b
 	WORD $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
 	WORD $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
-	WORD $0x4ea0ea34 // fcmlt v20.4s, v17.4s, #0.0
-	WORD $0x4e741e31 // bic v17.16b, v17.16b, v20.16b
-	WORD $0x4ea0e9b4 // fcmlt v20.4s, v13.4s, #0.0
-	WORD $0x4e741dad // bic v13.16b, v13.16b, v20.16b
-	WORD $0x4ea0e934 // fcmlt v20.4s, v9.4s, #0.0
-	WORD $0x4e741d29 // bic v9.16b, v9.16b, v20.16b
-	WORD $0x4ea0e8b4 // fcmlt v20.4s, v5.4s, #0.0
-	WORD $0x4e741ca5 // bic v5.16b, v5.16b, v20.16b
+	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
+	WORD $0x4e741c84 // bic v4.16b, v4.16b, v20.16b
+	WORD $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
+	WORD $0x4e741d08 // bic v8.16b, v8.16b, v20.16b
+	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
+	WORD $0x4e741d8c // bic v12.16b, v12.16b, v20.16b
+	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
+	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
 	WORD $0x4ea0e834 // fcmlt v20.4s, v1.4s, #0.0
 	WORD $0x4e741c21 // bic v1.16b, v1.16b, v20.16b
-	WORD $0x4ea0ea54 // fcmlt v20.4s, v18.4s, #0.0
-	WORD $0x4e741e52 // bic v18.16b, v18.16b, v20.16b
-	WORD $0x4ea0e9d4 // fcmlt v20.4s, v14.4s, #0.0
-	WORD $0x4e741dce // bic v14.16b, v14.16b, v20.16b
-	WORD $0x4ea0e954 // fcmlt v20.4s, v10.4s, #0.0
-	WORD $0x4e741d4a // bic v10.16b, v10.16b, v20.16b
-	WORD $0x4ea0e8d4 // fcmlt v20.4s, v6.4s, #0.0
-	WORD $0x4e741cc6 // bic v6.16b, v6.16b, v20.16b
+	WORD $0x4ea0e8b4 // fcmlt v20.4s, v5.4s, #0.0
+	WORD $0x4e741ca5 // bic v5.16b, v5.16b, v20.16b
+	WORD $0x4ea0e934 // fcmlt v20.4s, v9.4s, #0.0
+	WORD $0x4e741d29 // bic v9.16b, v9.16b, v20.16b
+	WORD $0x4ea0e9b4 // fcmlt v20.4s, v13.4s, #0.0
+	WORD $0x4e741dad // bic v13.16b, v13.16b, v20.16b
+	WORD $0x4ea0ea34 // fcmlt v20.4s, v17.4s, #0.0
+	WORD $0x4e741e31 // bic v17.16b, v17.16b, v20.16b
 	WORD $0x4ea0e854 // fcmlt v20.4s, v2.4s, #0.0
 	WORD $0x4e741c42 // bic v2.16b, v2.16b, v20.16b
-	WORD $0x4ea0ea74 // fcmlt v20.4s, v19.4s, #0.0
-	WORD $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
-	WORD $0x4ea0e9f4 // fcmlt v20.4s, v15.4s, #0.0
-	WORD $0x4e741def // bic v15.16b, v15.16b, v20.16b
-	WORD $0x4ea0e974 // fcmlt v20.4s, v11.4s, #0.0
-	WORD $0x4e741d6b // bic v11.16b, v11.16b, v20.16b
-	WORD $0x4ea0e8f4 // fcmlt v20.4s, v7.4s, #0.0
-	WORD $0x4e741ce7 // bic v7.16b, v7.16b, v20.16b
+	WORD $0x4ea0e8d4 // fcmlt v20.4s, v6.4s, #0.0
+	WORD $0x4e741cc6 // bic v6.16b, v6.16b, v20.16b
+	WORD $0x4ea0e954 // fcmlt v20.4s, v10.4s, #0.0
+	WORD $0x4e741d4a // bic v10.16b, v10.16b, v20.16b
+	WORD $0x4ea0e9d4 // fcmlt v20.4s, v14.4s, #0.0
+	WORD $0x4e741dce // bic v14.16b, v14.16b, v20.16b
+	WORD $0x4ea0ea54 // fcmlt v20.4s, v18.4s, #0.0
+	WORD $0x4e741e52 // bic v18.16b, v18.16b, v20.16b
 	WORD $0x4ea0e874 // fcmlt v20.4s, v3.4s, #0.0
 	WORD $0x4e741c63 // bic v3.16b, v3.16b, v20.16b
+	WORD $0x4ea0e8f4 // fcmlt v20.4s, v7.4s, #0.0
+	WORD $0x4e741ce7 // bic v7.16b, v7.16b, v20.16b
+	WORD $0x4ea0e974 // fcmlt v20.4s, v11.4s, #0.0
+	WORD $0x4e741d6b // bic v11.16b, v11.16b, v20.16b
+	WORD $0x4ea0e9f4 // fcmlt v20.4s, v15.4s, #0.0
+	WORD $0x4e741def // bic v15.16b, v15.16b, v20.16b
+	WORD $0x4ea0ea74 // fcmlt v20.4s, v19.4s, #0.0
+	WORD $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -4154,65 +3788,65 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0xad001424 // stp q4, q5, [x1]
 	WORD $0xad011c26 // stp q6, q7, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad00342c // stp q12, q13, [x1]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel0four
-	WORD $0xac814410 // stp q16, q17, [x0], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
 	TBZ  $2, R3, pixel0two
-	WORD $0x3c810410 // str q16, [x0], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+	WORD $0x3c810400 // str q0, [x0], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
 	TBZ  $1, R3, pixel0one
-	WORD $0xfc008410 // str d16, [x0], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
 	TBZ  $0, R3, pixel0done
-	WORD $0xbd000010 // str s16, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel1four
-	WORD $0xac81340c // stp q12, q13, [x0], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
 	TBZ  $2, R3, pixel1two
-	WORD $0x3c81040c // str q12, [x0], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
 	TBZ  $1, R3, pixel1one
-	WORD $0xfc00840c // str d12, [x0], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
 	TBZ  $0, R3, pixel1done
-	WORD $0xbd00000c // str s12, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -4240,45 +3874,45 @@ pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel3four
-	WORD $0xac811404 // stp q4, q5, [x0], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 pixel3four:
 	TBZ  $2, R3, pixel3two
-	WORD $0x3c810404 // str q4, [x0], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c81040c // str q12, [x0], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 pixel3two:
 	TBZ  $1, R3, pixel3one
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 pixel3one:
 	TBZ  $0, R3, pixel3done
-	WORD $0xbd000004 // str s4, [x0]
+	WORD $0xbd00000c // str s12, [x0]
 
 pixel3done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel4four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac814410 // stp q16, q17, [x0], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 pixel4four:
 	TBZ  $2, R3, pixel4two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c810410 // str q16, [x0], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 pixel4two:
 	TBZ  $1, R3, pixel4one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008410 // str d16, [x0], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 pixel4one:
 	TBZ  $0, R3, pixel4done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000010 // str s16, [x0]
 
 pixel4done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -4286,133 +3920,95 @@ pixel4done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c816 // ld1r {v22.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c14 // dup v20.4s, w0
+	WORD $0x4d40c814 // ld1r {v20.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c15 // dup v21.4s, w0
-	WORD $0x6e36de10 // fmul v16.4s, v16.4s, v22.4s
-	WORD $0x6eb5e617 // fcmgt v23.4s, v16.4s, v21.4s
-	WORD $0x6ef71eb0 // bif v16.16b, v21.16b, v23.16b
-	WORD $0x6eb0e697 // fcmgt v23.4s, v20.4s, v16.4s
-	WORD $0x6ef71e90 // bif v16.16b, v20.16b, v23.16b
-	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
-	WORD $0x6e36de31 // fmul v17.4s, v17.4s, v22.4s
-	WORD $0x6eb5e637 // fcmgt v23.4s, v17.4s, v21.4s
-	WORD $0x6ef71eb1 // bif v17.16b, v21.16b, v23.16b
-	WORD $0x6eb1e697 // fcmgt v23.4s, v20.4s, v17.4s
-	WORD $0x6ef71e91 // bif v17.16b, v20.16b, v23.16b
-	WORD $0x4e21ca31 // fcvtas v17.4s, v17.4s
-	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
-	WORD $0x6eb5e657 // fcmgt v23.4s, v18.4s, v21.4s
-	WORD $0x6ef71eb2 // bif v18.16b, v21.16b, v23.16b
-	WORD $0x6eb2e697 // fcmgt v23.4s, v20.4s, v18.4s
-	WORD $0x6ef71e92 // bif v18.16b, v20.16b, v23.16b
-	WORD $0x4e21ca52 // fcvtas v18.4s, v18.4s
-	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
-	WORD $0x6eb5e677 // fcmgt v23.4s, v19.4s, v21.4s
-	WORD $0x6ef71eb3 // bif v19.16b, v21.16b, v23.16b
-	WORD $0x6eb3e697 // fcmgt v23.4s, v20.4s, v19.4s
-	WORD $0x6ef71e93 // bif v19.16b, v20.16b, v23.16b
-	WORD $0x4e21ca73 // fcvtas v19.4s, v19.4s
-	WORD $0x0e612a10 // xtn v16.4h, v16.4s
-	WORD $0x4e612a30 // xtn2 v16.8h, v17.4s
-	WORD $0x0e612a52 // xtn v18.4h, v18.4s
-	WORD $0x4e612a72 // xtn2 v18.8h, v19.4s
-	WORD $0x0e212a10 // xtn v16.8b, v16.8h
-	WORD $0x4e212a50 // xtn2 v16.16b, v18.8h
+	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
+	WORD $0x4e35c400 // fmaxnm v0.4s, v0.4s, v21.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c421 // fmaxnm v1.4s, v1.4s, v21.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c463 // fmaxnm v3.4s, v3.4s, v21.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes0part
-	WORD $0x3d800010 // str q16, [x0]
+	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
 
 bytes0part:
 	TBZ  $3, R3, bytes0four
-	WORD $0xfc008410 // str d16, [x0], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
 	TBZ  $2, R3, bytes0done
-	WORD $0xbd000010 // str s16, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e36dd8c // fmul v12.4s, v12.4s, v22.4s
-	WORD $0x6eb5e590 // fcmgt v16.4s, v12.4s, v21.4s
-	WORD $0x6ef01eac // bif v12.16b, v21.16b, v16.16b
-	WORD $0x6eace690 // fcmgt v16.4s, v20.4s, v12.4s
-	WORD $0x6ef01e8c // bif v12.16b, v20.16b, v16.16b
-	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
-	WORD $0x6e36ddad // fmul v13.4s, v13.4s, v22.4s
-	WORD $0x6eb5e5b0 // fcmgt v16.4s, v13.4s, v21.4s
-	WORD $0x6ef01ead // bif v13.16b, v21.16b, v16.16b
-	WORD $0x6eade690 // fcmgt v16.4s, v20.4s, v13.4s
-	WORD $0x6ef01e8d // bif v13.16b, v20.16b, v16.16b
-	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
-	WORD $0x6e36ddce // fmul v14.4s, v14.4s, v22.4s
-	WORD $0x6eb5e5d0 // fcmgt v16.4s, v14.4s, v21.4s
-	WORD $0x6ef01eae // bif v14.16b, v21.16b, v16.16b
-	WORD $0x6eaee690 // fcmgt v16.4s, v20.4s, v14.4s
-	WORD $0x6ef01e8e // bif v14.16b, v20.16b, v16.16b
-	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
-	WORD $0x6e36ddef // fmul v15.4s, v15.4s, v22.4s
-	WORD $0x6eb5e5f0 // fcmgt v16.4s, v15.4s, v21.4s
-	WORD $0x6ef01eaf // bif v15.16b, v21.16b, v16.16b
-	WORD $0x6eafe690 // fcmgt v16.4s, v20.4s, v15.4s
-	WORD $0x6ef01e8f // bif v15.16b, v20.16b, v16.16b
-	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
-	WORD $0x0e61298c // xtn v12.4h, v12.4s
-	WORD $0x4e6129ac // xtn2 v12.8h, v13.4s
-	WORD $0x0e6129ce // xtn v14.4h, v14.4s
-	WORD $0x4e6129ee // xtn2 v14.8h, v15.4s
-	WORD $0x0e21298c // xtn v12.8b, v12.8h
-	WORD $0x4e2129cc // xtn2 v12.16b, v14.8h
+	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
+	WORD $0x4e35c4a5 // fmaxnm v5.4s, v5.4s, v21.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e34dcc6 // fmul v6.4s, v6.4s, v20.4s
+	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e34dce7 // fmul v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c4e7 // fmaxnm v7.4s, v7.4s, v21.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes1part
-	WORD $0x3d80000c // str q12, [x0]
+	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes1done
 
 bytes1part:
 	TBZ  $3, R3, bytes1four
-	WORD $0xfc00840c // str d12, [x0], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
 	TBZ  $2, R3, bytes1done
-	WORD $0xbd00000c // str s12, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 bytes1done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
-	WORD $0x6eb5e50c // fcmgt v12.4s, v8.4s, v21.4s
-	WORD $0x6eec1ea8 // bif v8.16b, v21.16b, v12.16b
-	WORD $0x6ea8e68c // fcmgt v12.4s, v20.4s, v8.4s
-	WORD $0x6eec1e88 // bif v8.16b, v20.16b, v12.16b
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
-	WORD $0x6eb5e52c // fcmgt v12.4s, v9.4s, v21.4s
-	WORD $0x6eec1ea9 // bif v9.16b, v21.16b, v12.16b
-	WORD $0x6ea9e68c // fcmgt v12.4s, v20.4s, v9.4s
-	WORD $0x6eec1e89 // bif v9.16b, v20.16b, v12.16b
+	WORD $0x6e34dd29 // fmul v9.4s, v9.4s, v20.4s
+	WORD $0x4e35c529 // fmaxnm v9.4s, v9.4s, v21.4s
 	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
-	WORD $0x6eb5e54c // fcmgt v12.4s, v10.4s, v21.4s
-	WORD $0x6eec1eaa // bif v10.16b, v21.16b, v12.16b
-	WORD $0x6eaae68c // fcmgt v12.4s, v20.4s, v10.4s
-	WORD $0x6eec1e8a // bif v10.16b, v20.16b, v12.16b
+	WORD $0x6e34dd4a // fmul v10.4s, v10.4s, v20.4s
+	WORD $0x4e35c54a // fmaxnm v10.4s, v10.4s, v21.4s
 	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x6e36dd6b // fmul v11.4s, v11.4s, v22.4s
-	WORD $0x6eb5e56c // fcmgt v12.4s, v11.4s, v21.4s
-	WORD $0x6eec1eab // bif v11.16b, v21.16b, v12.16b
-	WORD $0x6eabe68c // fcmgt v12.4s, v20.4s, v11.4s
-	WORD $0x6eec1e8b // bif v11.16b, v20.16b, v12.16b
+	WORD $0x6e34dd6b // fmul v11.4s, v11.4s, v20.4s
+	WORD $0x4e35c56b // fmaxnm v11.4s, v11.4s, v21.4s
 	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	WORD $0x4e612928 // xtn2 v8.8h, v9.4s
-	WORD $0x0e61294a // xtn v10.4h, v10.4s
-	WORD $0x4e61296a // xtn2 v10.8h, v11.4s
-	WORD $0x0e212908 // xtn v8.8b, v8.8h
-	WORD $0x4e212948 // xtn2 v8.16b, v10.8h
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
+	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes2part
 	WORD $0x3d800008 // str q8, [x0]
@@ -4429,95 +4025,71 @@ bytes2four:
 
 bytes2done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
-	WORD $0x6eb5e488 // fcmgt v8.4s, v4.4s, v21.4s
-	WORD $0x6ee81ea4 // bif v4.16b, v21.16b, v8.16b
-	WORD $0x6ea4e688 // fcmgt v8.4s, v20.4s, v4.4s
-	WORD $0x6ee81e84 // bif v4.16b, v20.16b, v8.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
-	WORD $0x6eb5e4a8 // fcmgt v8.4s, v5.4s, v21.4s
-	WORD $0x6ee81ea5 // bif v5.16b, v21.16b, v8.16b
-	WORD $0x6ea5e688 // fcmgt v8.4s, v20.4s, v5.4s
-	WORD $0x6ee81e85 // bif v5.16b, v20.16b, v8.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
-	WORD $0x6eb5e4c8 // fcmgt v8.4s, v6.4s, v21.4s
-	WORD $0x6ee81ea6 // bif v6.16b, v21.16b, v8.16b
-	WORD $0x6ea6e688 // fcmgt v8.4s, v20.4s, v6.4s
-	WORD $0x6ee81e86 // bif v6.16b, v20.16b, v8.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
-	WORD $0x6eb5e4e8 // fcmgt v8.4s, v7.4s, v21.4s
-	WORD $0x6ee81ea7 // bif v7.16b, v21.16b, v8.16b
-	WORD $0x6ea7e688 // fcmgt v8.4s, v20.4s, v7.4s
-	WORD $0x6ee81e87 // bif v7.16b, v20.16b, v8.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x4e35c58c // fmaxnm v12.4s, v12.4s, v21.4s
+	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
+	WORD $0x6e34ddad // fmul v13.4s, v13.4s, v20.4s
+	WORD $0x4e35c5ad // fmaxnm v13.4s, v13.4s, v21.4s
+	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
+	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
+	WORD $0x4e35c5ce // fmaxnm v14.4s, v14.4s, v21.4s
+	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
+	WORD $0x6e34ddef // fmul v15.4s, v15.4s, v20.4s
+	WORD $0x4e35c5ef // fmaxnm v15.4s, v15.4s, v21.4s
+	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
+	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes3part
-	WORD $0x3d800004 // str q4, [x0]
+	WORD $0x3d80000c // str q12, [x0]
 	JMP  bytes3done
 
 bytes3part:
 	TBZ  $3, R3, bytes3four
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 bytes3four:
 	TBZ  $2, R3, bytes3done
-	WORD $0xbd000004 // str s4, [x0]
+	WORD $0xbd00000c // str s12, [x0]
 
 bytes3done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
-	WORD $0x6eb5e404 // fcmgt v4.4s, v0.4s, v21.4s
-	WORD $0x6ee41ea0 // bif v0.16b, v21.16b, v4.16b
-	WORD $0x6ea0e684 // fcmgt v4.4s, v20.4s, v0.4s
-	WORD $0x6ee41e80 // bif v0.16b, v20.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	WORD $0x6eb5e424 // fcmgt v4.4s, v1.4s, v21.4s
-	WORD $0x6ee41ea1 // bif v1.16b, v21.16b, v4.16b
-	WORD $0x6ea1e684 // fcmgt v4.4s, v20.4s, v1.4s
-	WORD $0x6ee41e81 // bif v1.16b, v20.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
-	WORD $0x6eb5e444 // fcmgt v4.4s, v2.4s, v21.4s
-	WORD $0x6ee41ea2 // bif v2.16b, v21.16b, v4.16b
-	WORD $0x6ea2e684 // fcmgt v4.4s, v20.4s, v2.4s
-	WORD $0x6ee41e82 // bif v2.16b, v20.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
-	WORD $0x6eb5e464 // fcmgt v4.4s, v3.4s, v21.4s
-	WORD $0x6ee41ea3 // bif v3.16b, v21.16b, v4.16b
-	WORD $0x6ea3e684 // fcmgt v4.4s, v20.4s, v3.4s
-	WORD $0x6ee41e83 // bif v3.16b, v20.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
+	WORD $0x4e35c610 // fmaxnm v16.4s, v16.4s, v21.4s
+	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
+	WORD $0x6e34de31 // fmul v17.4s, v17.4s, v20.4s
+	WORD $0x4e35c631 // fmaxnm v17.4s, v17.4s, v21.4s
+	WORD $0x4e21ca31 // fcvtas v17.4s, v17.4s
+	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
+	WORD $0x4e35c652 // fmaxnm v18.4s, v18.4s, v21.4s
+	WORD $0x4e21ca52 // fcvtas v18.4s, v18.4s
+	WORD $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
+	WORD $0x4e35c673 // fmaxnm v19.4s, v19.4s, v21.4s
+	WORD $0x4e21ca73 // fcvtas v19.4s, v19.4s
+	WORD $0x0e614a10 // sqxtn v16.4h, v16.4s
+	WORD $0x4e614a30 // sqxtn2 v16.8h, v17.4s
+	WORD $0x0e614a52 // sqxtn v18.4h, v18.4s
+	WORD $0x4e614a72 // sqxtn2 v18.8h, v19.4s
+	WORD $0x0e214a10 // sqxtn v16.8b, v16.8h
+	WORD $0x4e214a50 // sqxtn2 v16.16b, v18.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes4part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x3d800010 // str q16, [x0]
 	JMP  bytes4done
 
 bytes4part:
 	TBZ  $3, R3, bytes4four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008410 // str d16, [x0], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 bytes4four:
 	TBZ  $2, R3, bytes4done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000010 // str s16, [x0]
 
 bytes4done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -4529,30 +4101,30 @@ TEXT ·convI8x6x16SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x91030021 // add x1, x1, #192
-	WORD $0x6f00e414 // movi v20.2d, #0
-	WORD $0x6f00e415 // movi v21.2d, #0
-	WORD $0x6f00e416 // movi v22.2d, #0
-	WORD $0x6f00e417 // movi v23.2d, #0
-	WORD $0x6f00e410 // movi v16.2d, #0
-	WORD $0x6f00e411 // movi v17.2d, #0
-	WORD $0x6f00e412 // movi v18.2d, #0
-	WORD $0x6f00e413 // movi v19.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+	WORD $0x6f00e412 // movi v18.2d, #0
+	WORD $0x6f00e413 // movi v19.2d, #0
+	WORD $0x6f00e414 // movi v20.2d, #0
+	WORD $0x6f00e415 // movi v21.2d, #0
+	WORD $0x6f00e416 // movi v22.2d, #0
+	WORD $0x6f00e417 // movi v23.2d, #0
 	WORD $0xf9400002 // ldr x2, [x0]
 	WORD $0xf9400403 // ldr x3, [x0, #8]
 	WORD $0xf9400804 // ldr x4, [x0, #16]
@@ -4582,109 +4154,109 @@ loop:
 	WORD $0x3cc1055c // ldr q28, [x10], #16
 	WORD $0x3cc1057d // ldr q29, [x11], #16
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4f98e3d4 // sdot v20.4s, v30.16b, v24.4b[0]
-	WORD $0x4f99e3d0 // sdot v16.4s, v30.16b, v25.4b[0]
-	WORD $0x4f9ae3cc // sdot v12.4s, v30.16b, v26.4b[0]
-	WORD $0x4f9be3c8 // sdot v8.4s, v30.16b, v27.4b[0]
-	WORD $0x4f9ce3c4 // sdot v4.4s, v30.16b, v28.4b[0]
-	WORD $0x4f9de3c0 // sdot v0.4s, v30.16b, v29.4b[0]
-	WORD $0x4f98e3f5 // sdot v21.4s, v31.16b, v24.4b[0]
-	WORD $0x4f99e3f1 // sdot v17.4s, v31.16b, v25.4b[0]
-	WORD $0x4f9ae3ed // sdot v13.4s, v31.16b, v26.4b[0]
-	WORD $0x4f9be3e9 // sdot v9.4s, v31.16b, v27.4b[0]
-	WORD $0x4f9ce3e5 // sdot v5.4s, v31.16b, v28.4b[0]
-	WORD $0x4f9de3e1 // sdot v1.4s, v31.16b, v29.4b[0]
+	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
+	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
+	WORD $0x4f9ae3c8 // sdot v8.4s, v30.16b, v26.4b[0]
+	WORD $0x4f9be3cc // sdot v12.4s, v30.16b, v27.4b[0]
+	WORD $0x4f9ce3d0 // sdot v16.4s, v30.16b, v28.4b[0]
+	WORD $0x4f9de3d4 // sdot v20.4s, v30.16b, v29.4b[0]
+	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
+	WORD $0x4f99e3e5 // sdot v5.4s, v31.16b, v25.4b[0]
+	WORD $0x4f9ae3e9 // sdot v9.4s, v31.16b, v26.4b[0]
+	WORD $0x4f9be3ed // sdot v13.4s, v31.16b, v27.4b[0]
+	WORD $0x4f9ce3f1 // sdot v17.4s, v31.16b, v28.4b[0]
+	WORD $0x4f9de3f5 // sdot v21.4s, v31.16b, v29.4b[0]
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4f98e3d6 // sdot v22.4s, v30.16b, v24.4b[0]
-	WORD $0x4f99e3d2 // sdot v18.4s, v30.16b, v25.4b[0]
-	WORD $0x4f9ae3ce // sdot v14.4s, v30.16b, v26.4b[0]
-	WORD $0x4f9be3ca // sdot v10.4s, v30.16b, v27.4b[0]
-	WORD $0x4f9ce3c6 // sdot v6.4s, v30.16b, v28.4b[0]
-	WORD $0x4f9de3c2 // sdot v2.4s, v30.16b, v29.4b[0]
-	WORD $0x4f98e3f7 // sdot v23.4s, v31.16b, v24.4b[0]
-	WORD $0x4f99e3f3 // sdot v19.4s, v31.16b, v25.4b[0]
-	WORD $0x4f9ae3ef // sdot v15.4s, v31.16b, v26.4b[0]
-	WORD $0x4f9be3eb // sdot v11.4s, v31.16b, v27.4b[0]
-	WORD $0x4f9ce3e7 // sdot v7.4s, v31.16b, v28.4b[0]
-	WORD $0x4f9de3e3 // sdot v3.4s, v31.16b, v29.4b[0]
+	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
+	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
+	WORD $0x4f9ae3ca // sdot v10.4s, v30.16b, v26.4b[0]
+	WORD $0x4f9be3ce // sdot v14.4s, v30.16b, v27.4b[0]
+	WORD $0x4f9ce3d2 // sdot v18.4s, v30.16b, v28.4b[0]
+	WORD $0x4f9de3d6 // sdot v22.4s, v30.16b, v29.4b[0]
+	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
+	WORD $0x4f99e3e7 // sdot v7.4s, v31.16b, v25.4b[0]
+	WORD $0x4f9ae3eb // sdot v11.4s, v31.16b, v26.4b[0]
+	WORD $0x4f9be3ef // sdot v15.4s, v31.16b, v27.4b[0]
+	WORD $0x4f9ce3f3 // sdot v19.4s, v31.16b, v28.4b[0]
+	WORD $0x4f9de3f7 // sdot v23.4s, v31.16b, v29.4b[0]
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4fb8e3d4 // sdot v20.4s, v30.16b, v24.4b[1]
-	WORD $0x4fb9e3d0 // sdot v16.4s, v30.16b, v25.4b[1]
-	WORD $0x4fbae3cc // sdot v12.4s, v30.16b, v26.4b[1]
-	WORD $0x4fbbe3c8 // sdot v8.4s, v30.16b, v27.4b[1]
-	WORD $0x4fbce3c4 // sdot v4.4s, v30.16b, v28.4b[1]
-	WORD $0x4fbde3c0 // sdot v0.4s, v30.16b, v29.4b[1]
-	WORD $0x4fb8e3f5 // sdot v21.4s, v31.16b, v24.4b[1]
-	WORD $0x4fb9e3f1 // sdot v17.4s, v31.16b, v25.4b[1]
-	WORD $0x4fbae3ed // sdot v13.4s, v31.16b, v26.4b[1]
-	WORD $0x4fbbe3e9 // sdot v9.4s, v31.16b, v27.4b[1]
-	WORD $0x4fbce3e5 // sdot v5.4s, v31.16b, v28.4b[1]
-	WORD $0x4fbde3e1 // sdot v1.4s, v31.16b, v29.4b[1]
+	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
+	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
+	WORD $0x4fbae3c8 // sdot v8.4s, v30.16b, v26.4b[1]
+	WORD $0x4fbbe3cc // sdot v12.4s, v30.16b, v27.4b[1]
+	WORD $0x4fbce3d0 // sdot v16.4s, v30.16b, v28.4b[1]
+	WORD $0x4fbde3d4 // sdot v20.4s, v30.16b, v29.4b[1]
+	WORD $0x4fb8e3e1 // sdot v1.4s, v31.16b, v24.4b[1]
+	WORD $0x4fb9e3e5 // sdot v5.4s, v31.16b, v25.4b[1]
+	WORD $0x4fbae3e9 // sdot v9.4s, v31.16b, v26.4b[1]
+	WORD $0x4fbbe3ed // sdot v13.4s, v31.16b, v27.4b[1]
+	WORD $0x4fbce3f1 // sdot v17.4s, v31.16b, v28.4b[1]
+	WORD $0x4fbde3f5 // sdot v21.4s, v31.16b, v29.4b[1]
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4fb8e3d6 // sdot v22.4s, v30.16b, v24.4b[1]
-	WORD $0x4fb9e3d2 // sdot v18.4s, v30.16b, v25.4b[1]
-	WORD $0x4fbae3ce // sdot v14.4s, v30.16b, v26.4b[1]
-	WORD $0x4fbbe3ca // sdot v10.4s, v30.16b, v27.4b[1]
-	WORD $0x4fbce3c6 // sdot v6.4s, v30.16b, v28.4b[1]
-	WORD $0x4fbde3c2 // sdot v2.4s, v30.16b, v29.4b[1]
-	WORD $0x4fb8e3f7 // sdot v23.4s, v31.16b, v24.4b[1]
-	WORD $0x4fb9e3f3 // sdot v19.4s, v31.16b, v25.4b[1]
-	WORD $0x4fbae3ef // sdot v15.4s, v31.16b, v26.4b[1]
-	WORD $0x4fbbe3eb // sdot v11.4s, v31.16b, v27.4b[1]
-	WORD $0x4fbce3e7 // sdot v7.4s, v31.16b, v28.4b[1]
-	WORD $0x4fbde3e3 // sdot v3.4s, v31.16b, v29.4b[1]
+	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
+	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
+	WORD $0x4fbae3ca // sdot v10.4s, v30.16b, v26.4b[1]
+	WORD $0x4fbbe3ce // sdot v14.4s, v30.16b, v27.4b[1]
+	WORD $0x4fbce3d2 // sdot v18.4s, v30.16b, v28.4b[1]
+	WORD $0x4fbde3d6 // sdot v22.4s, v30.16b, v29.4b[1]
+	WORD $0x4fb8e3e3 // sdot v3.4s, v31.16b, v24.4b[1]
+	WORD $0x4fb9e3e7 // sdot v7.4s, v31.16b, v25.4b[1]
+	WORD $0x4fbae3eb // sdot v11.4s, v31.16b, v26.4b[1]
+	WORD $0x4fbbe3ef // sdot v15.4s, v31.16b, v27.4b[1]
+	WORD $0x4fbce3f3 // sdot v19.4s, v31.16b, v28.4b[1]
+	WORD $0x4fbde3f7 // sdot v23.4s, v31.16b, v29.4b[1]
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4f98ebd4 // sdot v20.4s, v30.16b, v24.4b[2]
-	WORD $0x4f99ebd0 // sdot v16.4s, v30.16b, v25.4b[2]
-	WORD $0x4f9aebcc // sdot v12.4s, v30.16b, v26.4b[2]
-	WORD $0x4f9bebc8 // sdot v8.4s, v30.16b, v27.4b[2]
-	WORD $0x4f9cebc4 // sdot v4.4s, v30.16b, v28.4b[2]
-	WORD $0x4f9debc0 // sdot v0.4s, v30.16b, v29.4b[2]
-	WORD $0x4f98ebf5 // sdot v21.4s, v31.16b, v24.4b[2]
-	WORD $0x4f99ebf1 // sdot v17.4s, v31.16b, v25.4b[2]
-	WORD $0x4f9aebed // sdot v13.4s, v31.16b, v26.4b[2]
-	WORD $0x4f9bebe9 // sdot v9.4s, v31.16b, v27.4b[2]
-	WORD $0x4f9cebe5 // sdot v5.4s, v31.16b, v28.4b[2]
-	WORD $0x4f9debe1 // sdot v1.4s, v31.16b, v29.4b[2]
+	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
+	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
+	WORD $0x4f9aebc8 // sdot v8.4s, v30.16b, v26.4b[2]
+	WORD $0x4f9bebcc // sdot v12.4s, v30.16b, v27.4b[2]
+	WORD $0x4f9cebd0 // sdot v16.4s, v30.16b, v28.4b[2]
+	WORD $0x4f9debd4 // sdot v20.4s, v30.16b, v29.4b[2]
+	WORD $0x4f98ebe1 // sdot v1.4s, v31.16b, v24.4b[2]
+	WORD $0x4f99ebe5 // sdot v5.4s, v31.16b, v25.4b[2]
+	WORD $0x4f9aebe9 // sdot v9.4s, v31.16b, v26.4b[2]
+	WORD $0x4f9bebed // sdot v13.4s, v31.16b, v27.4b[2]
+	WORD $0x4f9cebf1 // sdot v17.4s, v31.16b, v28.4b[2]
+	WORD $0x4f9debf5 // sdot v21.4s, v31.16b, v29.4b[2]
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4f98ebd6 // sdot v22.4s, v30.16b, v24.4b[2]
-	WORD $0x4f99ebd2 // sdot v18.4s, v30.16b, v25.4b[2]
-	WORD $0x4f9aebce // sdot v14.4s, v30.16b, v26.4b[2]
-	WORD $0x4f9bebca // sdot v10.4s, v30.16b, v27.4b[2]
-	WORD $0x4f9cebc6 // sdot v6.4s, v30.16b, v28.4b[2]
-	WORD $0x4f9debc2 // sdot v2.4s, v30.16b, v29.4b[2]
-	WORD $0x4f98ebf7 // sdot v23.4s, v31.16b, v24.4b[2]
-	WORD $0x4f99ebf3 // sdot v19.4s, v31.16b, v25.4b[2]
-	WORD $0x4f9aebef // sdot v15.4s, v31.16b, v26.4b[2]
-	WORD $0x4f9bebeb // sdot v11.4s, v31.16b, v27.4b[2]
-	WORD $0x4f9cebe7 // sdot v7.4s, v31.16b, v28.4b[2]
-	WORD $0x4f9debe3 // sdot v3.4s, v31.16b, v29.4b[2]
+	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
+	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
+	WORD $0x4f9aebca // sdot v10.4s, v30.16b, v26.4b[2]
+	WORD $0x4f9bebce // sdot v14.4s, v30.16b, v27.4b[2]
+	WORD $0x4f9cebd2 // sdot v18.4s, v30.16b, v28.4b[2]
+	WORD $0x4f9debd6 // sdot v22.4s, v30.16b, v29.4b[2]
+	WORD $0x4f98ebe3 // sdot v3.4s, v31.16b, v24.4b[2]
+	WORD $0x4f99ebe7 // sdot v7.4s, v31.16b, v25.4b[2]
+	WORD $0x4f9aebeb // sdot v11.4s, v31.16b, v26.4b[2]
+	WORD $0x4f9bebef // sdot v15.4s, v31.16b, v27.4b[2]
+	WORD $0x4f9cebf3 // sdot v19.4s, v31.16b, v28.4b[2]
+	WORD $0x4f9debf7 // sdot v23.4s, v31.16b, v29.4b[2]
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4fb8ebd4 // sdot v20.4s, v30.16b, v24.4b[3]
-	WORD $0x4fb9ebd0 // sdot v16.4s, v30.16b, v25.4b[3]
-	WORD $0x4fbaebcc // sdot v12.4s, v30.16b, v26.4b[3]
-	WORD $0x4fbbebc8 // sdot v8.4s, v30.16b, v27.4b[3]
-	WORD $0x4fbcebc4 // sdot v4.4s, v30.16b, v28.4b[3]
-	WORD $0x4fbdebc0 // sdot v0.4s, v30.16b, v29.4b[3]
-	WORD $0x4fb8ebf5 // sdot v21.4s, v31.16b, v24.4b[3]
-	WORD $0x4fb9ebf1 // sdot v17.4s, v31.16b, v25.4b[3]
-	WORD $0x4fbaebed // sdot v13.4s, v31.16b, v26.4b[3]
-	WORD $0x4fbbebe9 // sdot v9.4s, v31.16b, v27.4b[3]
-	WORD $0x4fbcebe5 // sdot v5.4s, v31.16b, v28.4b[3]
-	WORD $0x4fbdebe1 // sdot v1.4s, v31.16b, v29.4b[3]
+	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
+	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
+	WORD $0x4fbaebc8 // sdot v8.4s, v30.16b, v26.4b[3]
+	WORD $0x4fbbebcc // sdot v12.4s, v30.16b, v27.4b[3]
+	WORD $0x4fbcebd0 // sdot v16.4s, v30.16b, v28.4b[3]
+	WORD $0x4fbdebd4 // sdot v20.4s, v30.16b, v29.4b[3]
+	WORD $0x4fb8ebe1 // sdot v1.4s, v31.16b, v24.4b[3]
+	WORD $0x4fb9ebe5 // sdot v5.4s, v31.16b, v25.4b[3]
+	WORD $0x4fbaebe9 // sdot v9.4s, v31.16b, v26.4b[3]
+	WORD $0x4fbbebed // sdot v13.4s, v31.16b, v27.4b[3]
+	WORD $0x4fbcebf1 // sdot v17.4s, v31.16b, v28.4b[3]
+	WORD $0x4fbdebf5 // sdot v21.4s, v31.16b, v29.4b[3]
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4fb8ebd6 // sdot v22.4s, v30.16b, v24.4b[3]
-	WORD $0x4fb9ebd2 // sdot v18.4s, v30.16b, v25.4b[3]
-	WORD $0x4fbaebce // sdot v14.4s, v30.16b, v26.4b[3]
-	WORD $0x4fbbebca // sdot v10.4s, v30.16b, v27.4b[3]
-	WORD $0x4fbcebc6 // sdot v6.4s, v30.16b, v28.4b[3]
-	WORD $0x4fbdebc2 // sdot v2.4s, v30.16b, v29.4b[3]
-	WORD $0x4fb8ebf7 // sdot v23.4s, v31.16b, v24.4b[3]
-	WORD $0x4fb9ebf3 // sdot v19.4s, v31.16b, v25.4b[3]
-	WORD $0x4fbaebef // sdot v15.4s, v31.16b, v26.4b[3]
-	WORD $0x4fbbebeb // sdot v11.4s, v31.16b, v27.4b[3]
-	WORD $0x4fbcebe7 // sdot v7.4s, v31.16b, v28.4b[3]
-	WORD $0x4fbdebe3 // sdot v3.4s, v31.16b, v29.4b[3]
+	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
+	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
+	WORD $0x4fbaebca // sdot v10.4s, v30.16b, v26.4b[3]
+	WORD $0x4fbbebce // sdot v14.4s, v30.16b, v27.4b[3]
+	WORD $0x4fbcebd2 // sdot v18.4s, v30.16b, v28.4b[3]
+	WORD $0x4fbdebd6 // sdot v22.4s, v30.16b, v29.4b[3]
+	WORD $0x4fb8ebe3 // sdot v3.4s, v31.16b, v24.4b[3]
+	WORD $0x4fb9ebe7 // sdot v7.4s, v31.16b, v25.4b[3]
+	WORD $0x4fbaebeb // sdot v11.4s, v31.16b, v26.4b[3]
+	WORD $0x4fbbebef // sdot v15.4s, v31.16b, v27.4b[3]
+	WORD $0x4fbcebf3 // sdot v19.4s, v31.16b, v28.4b[3]
+	WORD $0x4fbdebf7 // sdot v23.4s, v31.16b, v29.4b[3]
 	WORD $0xf100118c // subs x12, x12, #4
 	BPL  loop
 
@@ -4700,31 +4272,31 @@ one:
 	WORD $0xbc40455c // ldr s28, [x10], #4
 	WORD $0xbc40457d // ldr s29, [x11], #4
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4f98e3d4 // sdot v20.4s, v30.16b, v24.4b[0]
-	WORD $0x4f99e3d0 // sdot v16.4s, v30.16b, v25.4b[0]
-	WORD $0x4f9ae3cc // sdot v12.4s, v30.16b, v26.4b[0]
-	WORD $0x4f9be3c8 // sdot v8.4s, v30.16b, v27.4b[0]
-	WORD $0x4f9ce3c4 // sdot v4.4s, v30.16b, v28.4b[0]
-	WORD $0x4f9de3c0 // sdot v0.4s, v30.16b, v29.4b[0]
-	WORD $0x4f98e3f5 // sdot v21.4s, v31.16b, v24.4b[0]
-	WORD $0x4f99e3f1 // sdot v17.4s, v31.16b, v25.4b[0]
-	WORD $0x4f9ae3ed // sdot v13.4s, v31.16b, v26.4b[0]
-	WORD $0x4f9be3e9 // sdot v9.4s, v31.16b, v27.4b[0]
-	WORD $0x4f9ce3e5 // sdot v5.4s, v31.16b, v28.4b[0]
-	WORD $0x4f9de3e1 // sdot v1.4s, v31.16b, v29.4b[0]
+	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
+	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
+	WORD $0x4f9ae3c8 // sdot v8.4s, v30.16b, v26.4b[0]
+	WORD $0x4f9be3cc // sdot v12.4s, v30.16b, v27.4b[0]
+	WORD $0x4f9ce3d0 // sdot v16.4s, v30.16b, v28.4b[0]
+	WORD $0x4f9de3d4 // sdot v20.4s, v30.16b, v29.4b[0]
+	WORD $0x4f98e3e1 // sdot v1.4s, v31.16b, v24.4b[0]
+	WORD $0x4f99e3e5 // sdot v5.4s, v31.16b, v25.4b[0]
+	WORD $0x4f9ae3e9 // sdot v9.4s, v31.16b, v26.4b[0]
+	WORD $0x4f9be3ed // sdot v13.4s, v31.16b, v27.4b[0]
+	WORD $0x4f9ce3f1 // sdot v17.4s, v31.16b, v28.4b[0]
+	WORD $0x4f9de3f5 // sdot v21.4s, v31.16b, v29.4b[0]
 	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
-	WORD $0x4f98e3d6 // sdot v22.4s, v30.16b, v24.4b[0]
-	WORD $0x4f99e3d2 // sdot v18.4s, v30.16b, v25.4b[0]
-	WORD $0x4f9ae3ce // sdot v14.4s, v30.16b, v26.4b[0]
-	WORD $0x4f9be3ca // sdot v10.4s, v30.16b, v27.4b[0]
-	WORD $0x4f9ce3c6 // sdot v6.4s, v30.16b, v28.4b[0]
-	WORD $0x4f9de3c2 // sdot v2.4s, v30.16b, v29.4b[0]
-	WORD $0x4f98e3f7 // sdot v23.4s, v31.16b, v24.4b[0]
-	WORD $0x4f99e3f3 // sdot v19.4s, v31.16b, v25.4b[0]
-	WORD $0x4f9ae3ef // sdot v15.4s, v31.16b, v26.4b[0]
-	WORD $0x4f9be3eb // sdot v11.4s, v31.16b, v27.4b[0]
-	WORD $0x4f9ce3e7 // sdot v7.4s, v31.16b, v28.4b[0]
-	WORD $0x4f9de3e3 // sdot v3.4s, v31.16b, v29.4b[0]
+	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
+	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
+	WORD $0x4f9ae3ca // sdot v10.4s, v30.16b, v26.4b[0]
+	WORD $0x4f9be3ce // sdot v14.4s, v30.16b, v27.4b[0]
+	WORD $0x4f9ce3d2 // sdot v18.4s, v30.16b, v28.4b[0]
+	WORD $0x4f9de3d6 // sdot v22.4s, v30.16b, v29.4b[0]
+	WORD $0x4f98e3e3 // sdot v3.4s, v31.16b, v24.4b[0]
+	WORD $0x4f99e3e7 // sdot v7.4s, v31.16b, v25.4b[0]
+	WORD $0x4f9ae3eb // sdot v11.4s, v31.16b, v26.4b[0]
+	WORD $0x4f9be3ef // sdot v15.4s, v31.16b, v27.4b[0]
+	WORD $0x4f9ce3f3 // sdot v19.4s, v31.16b, v28.4b[0]
+	WORD $0x4f9de3f7 // sdot v23.4s, v31.16b, v29.4b[0]
 	WORD $0xd100058c // sub x12, x12, #1
 	CBNZ R12, one
 
@@ -4734,134 +4306,134 @@ next:
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x3dc00038 // ldr q24, [x1]
 	WORD $0x3dc01039 // ldr q25, [x1, #64]
-	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
-	WORD $0x4e39d694 // fadd v20.4s, v20.4s, v25.4s
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
-	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
-	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
-	WORD $0x4e39d58c // fadd v12.4s, v12.4s, v25.4s
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e39d508 // fadd v8.4s, v8.4s, v25.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d508 // fadd v8.4s, v8.4s, v25.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d58c // fadd v12.4s, v12.4s, v25.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD $0x4e39d694 // fadd v20.4s, v20.4s, v25.4s
 	WORD $0x3dc00438 // ldr q24, [x1, #16]
 	WORD $0x3dc01439 // ldr q25, [x1, #80]
-	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
-	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
-	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
-	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
-	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
+	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
 	WORD $0x3dc00838 // ldr q24, [x1, #32]
 	WORD $0x3dc01839 // ldr q25, [x1, #96]
-	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
-	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
-	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
-	WORD $0x4e39d652 // fadd v18.4s, v18.4s, v25.4s
-	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
-	WORD $0x4e39d5ce // fadd v14.4s, v14.4s, v25.4s
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
+	WORD $0x4e39d5ce // fadd v14.4s, v14.4s, v25.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d652 // fadd v18.4s, v18.4s, v25.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
 	WORD $0x3dc00c38 // ldr q24, [x1, #48]
 	WORD $0x3dc01c39 // ldr q25, [x1, #112]
-	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
-	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
-	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	WORD $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
-	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
-	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
-	WORD $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
-	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD $0x4e39d56b // fadd v11.4s, v11.4s, v25.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d5ef // fadd v15.4s, v15.4s, v25.4s
+	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
+	WORD $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
+	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
+	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
-	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
-	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
-	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
-	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
-	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
-	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
-	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
-	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
-	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
 	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
 	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
-	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
-	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
-	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
-	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
-	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
-	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
-	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
-	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
-	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
-	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
+	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
+	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
+	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
+	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
+	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
+	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
+	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
+	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
+	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
+	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
 	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
 	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
-	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
-	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
-	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
-	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
-	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
-	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
-	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
-	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
-	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
-	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
+	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
+	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
+	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
+	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
+	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
+	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
+	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
+	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
+	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
+	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
 	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
 	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
-	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
-	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
-	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
-	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
-	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
-	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
-	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
-	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
-	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
-	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
+	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
+	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
+	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
+	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
+	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
+	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
+	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
+	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
+	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
+	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
 	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
 	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
+	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
+	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
+	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
+	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
+	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
+	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
+	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
+	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
+	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
+	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -4871,156 +4443,156 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad005434 // stp q20, q21, [x1]
-	WORD $0xad015c36 // stp q22, q23, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0xad001424 // stp q4, q5, [x1]
 	WORD $0xad011c26 // stp q6, q7, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad00342c // stp q12, q13, [x1]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel0four
-	WORD $0xac815414 // stp q20, q21, [x0], #32
-	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
-	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
 	TBZ  $2, R3, pixel0two
-	WORD $0x3c810414 // str q20, [x0], #16
-	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+	WORD $0x3c810400 // str q0, [x0], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
 	TBZ  $1, R3, pixel0one
-	WORD $0xfc008414 // str d20, [x0], #8
-	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
 	TBZ  $0, R3, pixel0done
-	WORD $0xbd000014 // str s20, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel1four
-	WORD $0xac814410 // stp q16, q17, [x0], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
 	TBZ  $2, R3, pixel1two
-	WORD $0x3c810410 // str q16, [x0], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
 	TBZ  $1, R3, pixel1one
-	WORD $0xfc008410 // str d16, [x0], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
 	TBZ  $0, R3, pixel1done
-	WORD $0xbd000010 // str s16, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel2four
-	WORD $0xac81340c // stp q12, q13, [x0], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+	WORD $0xac812408 // stp q8, q9, [x0], #32
+	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
+	WORD $0x4eab1d69 // mov v9.16b, v11.16b
 
 pixel2four:
 	TBZ  $2, R3, pixel2two
-	WORD $0x3c81040c // str q12, [x0], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x3c810408 // str q8, [x0], #16
+	WORD $0x4ea91d28 // mov v8.16b, v9.16b
 
 pixel2two:
 	TBZ  $1, R3, pixel2one
-	WORD $0xfc00840c // str d12, [x0], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc008408 // str d8, [x0], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 pixel2one:
 	TBZ  $0, R3, pixel2done
-	WORD $0xbd00000c // str s12, [x0]
+	WORD $0xbd000008 // str s8, [x0]
 
 pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel3four
-	WORD $0xac812408 // stp q8, q9, [x0], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 pixel3four:
 	TBZ  $2, R3, pixel3two
-	WORD $0x3c810408 // str q8, [x0], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c81040c // str q12, [x0], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 pixel3two:
 	TBZ  $1, R3, pixel3one
-	WORD $0xfc008408 // str d8, [x0], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 pixel3one:
 	TBZ  $0, R3, pixel3done
-	WORD $0xbd000008 // str s8, [x0]
+	WORD $0xbd00000c // str s12, [x0]
 
 pixel3done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel4four
-	WORD $0xac811404 // stp q4, q5, [x0], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac814410 // stp q16, q17, [x0], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 pixel4four:
 	TBZ  $2, R3, pixel4two
-	WORD $0x3c810404 // str q4, [x0], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c810410 // str q16, [x0], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 pixel4two:
 	TBZ  $1, R3, pixel4one
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008410 // str d16, [x0], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 pixel4one:
 	TBZ  $0, R3, pixel4done
-	WORD $0xbd000004 // str s4, [x0]
+	WORD $0xbd000010 // str s16, [x0]
 
 pixel4done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel5four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac815414 // stp q20, q21, [x0], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 pixel5four:
 	TBZ  $2, R3, pixel5two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c810414 // str q20, [x0], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 pixel5two:
 	TBZ  $1, R3, pixel5one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008414 // str d20, [x0], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 pixel5one:
 	TBZ  $0, R3, pixel5done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000014 // str s20, [x0]
 
 pixel5done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -5028,284 +4600,210 @@ pixel5done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c81a // ld1r {v26.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c18 // dup v24.4s, w0
+	WORD $0x4d40c818 // ld1r {v24.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c19 // dup v25.4s, w0
-	WORD $0x6e3ade94 // fmul v20.4s, v20.4s, v26.4s
-	WORD $0x6eb9e69b // fcmgt v27.4s, v20.4s, v25.4s
-	WORD $0x6efb1f34 // bif v20.16b, v25.16b, v27.16b
-	WORD $0x6eb4e71b // fcmgt v27.4s, v24.4s, v20.4s
-	WORD $0x6efb1f14 // bif v20.16b, v24.16b, v27.16b
-	WORD $0x4e21ca94 // fcvtas v20.4s, v20.4s
-	WORD $0x6e3adeb5 // fmul v21.4s, v21.4s, v26.4s
-	WORD $0x6eb9e6bb // fcmgt v27.4s, v21.4s, v25.4s
-	WORD $0x6efb1f35 // bif v21.16b, v25.16b, v27.16b
-	WORD $0x6eb5e71b // fcmgt v27.4s, v24.4s, v21.4s
-	WORD $0x6efb1f15 // bif v21.16b, v24.16b, v27.16b
-	WORD $0x4e21cab5 // fcvtas v21.4s, v21.4s
-	WORD $0x6e3aded6 // fmul v22.4s, v22.4s, v26.4s
-	WORD $0x6eb9e6db // fcmgt v27.4s, v22.4s, v25.4s
-	WORD $0x6efb1f36 // bif v22.16b, v25.16b, v27.16b
-	WORD $0x6eb6e71b // fcmgt v27.4s, v24.4s, v22.4s
-	WORD $0x6efb1f16 // bif v22.16b, v24.16b, v27.16b
-	WORD $0x4e21cad6 // fcvtas v22.4s, v22.4s
-	WORD $0x6e3adef7 // fmul v23.4s, v23.4s, v26.4s
-	WORD $0x6eb9e6fb // fcmgt v27.4s, v23.4s, v25.4s
-	WORD $0x6efb1f37 // bif v23.16b, v25.16b, v27.16b
-	WORD $0x6eb7e71b // fcmgt v27.4s, v24.4s, v23.4s
-	WORD $0x6efb1f17 // bif v23.16b, v24.16b, v27.16b
-	WORD $0x4e21caf7 // fcvtas v23.4s, v23.4s
-	WORD $0x0e612a94 // xtn v20.4h, v20.4s
-	WORD $0x4e612ab4 // xtn2 v20.8h, v21.4s
-	WORD $0x0e612ad6 // xtn v22.4h, v22.4s
-	WORD $0x4e612af6 // xtn2 v22.8h, v23.4s
-	WORD $0x0e212a94 // xtn v20.8b, v20.8h
-	WORD $0x4e212ad4 // xtn2 v20.16b, v22.8h
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x4e39c421 // fmaxnm v1.4s, v1.4s, v25.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e39c442 // fmaxnm v2.4s, v2.4s, v25.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e39c463 // fmaxnm v3.4s, v3.4s, v25.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes0part
-	WORD $0x3d800014 // str q20, [x0]
+	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
 
 bytes0part:
 	TBZ  $3, R3, bytes0four
-	WORD $0xfc008414 // str d20, [x0], #8
-	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
 	TBZ  $2, R3, bytes0done
-	WORD $0xbd000014 // str s20, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
-	WORD $0x6eb9e614 // fcmgt v20.4s, v16.4s, v25.4s
-	WORD $0x6ef41f30 // bif v16.16b, v25.16b, v20.16b
-	WORD $0x6eb0e714 // fcmgt v20.4s, v24.4s, v16.4s
-	WORD $0x6ef41f10 // bif v16.16b, v24.16b, v20.16b
-	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
-	WORD $0x6e3ade31 // fmul v17.4s, v17.4s, v26.4s
-	WORD $0x6eb9e634 // fcmgt v20.4s, v17.4s, v25.4s
-	WORD $0x6ef41f31 // bif v17.16b, v25.16b, v20.16b
-	WORD $0x6eb1e714 // fcmgt v20.4s, v24.4s, v17.4s
-	WORD $0x6ef41f11 // bif v17.16b, v24.16b, v20.16b
-	WORD $0x4e21ca31 // fcvtas v17.4s, v17.4s
-	WORD $0x6e3ade52 // fmul v18.4s, v18.4s, v26.4s
-	WORD $0x6eb9e654 // fcmgt v20.4s, v18.4s, v25.4s
-	WORD $0x6ef41f32 // bif v18.16b, v25.16b, v20.16b
-	WORD $0x6eb2e714 // fcmgt v20.4s, v24.4s, v18.4s
-	WORD $0x6ef41f12 // bif v18.16b, v24.16b, v20.16b
-	WORD $0x4e21ca52 // fcvtas v18.4s, v18.4s
-	WORD $0x6e3ade73 // fmul v19.4s, v19.4s, v26.4s
-	WORD $0x6eb9e674 // fcmgt v20.4s, v19.4s, v25.4s
-	WORD $0x6ef41f33 // bif v19.16b, v25.16b, v20.16b
-	WORD $0x6eb3e714 // fcmgt v20.4s, v24.4s, v19.4s
-	WORD $0x6ef41f13 // bif v19.16b, v24.16b, v20.16b
-	WORD $0x4e21ca73 // fcvtas v19.4s, v19.4s
-	WORD $0x0e612a10 // xtn v16.4h, v16.4s
-	WORD $0x4e612a30 // xtn2 v16.8h, v17.4s
-	WORD $0x0e612a52 // xtn v18.4h, v18.4s
-	WORD $0x4e612a72 // xtn2 v18.8h, v19.4s
-	WORD $0x0e212a10 // xtn v16.8b, v16.8h
-	WORD $0x4e212a50 // xtn2 v16.16b, v18.8h
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x4e39c4a5 // fmaxnm v5.4s, v5.4s, v25.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c4e7 // fmaxnm v7.4s, v7.4s, v25.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes1part
-	WORD $0x3d800010 // str q16, [x0]
+	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes1done
 
 bytes1part:
 	TBZ  $3, R3, bytes1four
-	WORD $0xfc008410 // str d16, [x0], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
 	TBZ  $2, R3, bytes1done
-	WORD $0xbd000010 // str s16, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 bytes1done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e3add8c // fmul v12.4s, v12.4s, v26.4s
-	WORD $0x6eb9e590 // fcmgt v16.4s, v12.4s, v25.4s
-	WORD $0x6ef01f2c // bif v12.16b, v25.16b, v16.16b
-	WORD $0x6eace710 // fcmgt v16.4s, v24.4s, v12.4s
-	WORD $0x6ef01f0c // bif v12.16b, v24.16b, v16.16b
-	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
-	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
-	WORD $0x6eb9e5b0 // fcmgt v16.4s, v13.4s, v25.4s
-	WORD $0x6ef01f2d // bif v13.16b, v25.16b, v16.16b
-	WORD $0x6eade710 // fcmgt v16.4s, v24.4s, v13.4s
-	WORD $0x6ef01f0d // bif v13.16b, v24.16b, v16.16b
-	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
-	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
-	WORD $0x6eb9e5d0 // fcmgt v16.4s, v14.4s, v25.4s
-	WORD $0x6ef01f2e // bif v14.16b, v25.16b, v16.16b
-	WORD $0x6eaee710 // fcmgt v16.4s, v24.4s, v14.4s
-	WORD $0x6ef01f0e // bif v14.16b, v24.16b, v16.16b
-	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
-	WORD $0x6e3addef // fmul v15.4s, v15.4s, v26.4s
-	WORD $0x6eb9e5f0 // fcmgt v16.4s, v15.4s, v25.4s
-	WORD $0x6ef01f2f // bif v15.16b, v25.16b, v16.16b
-	WORD $0x6eafe710 // fcmgt v16.4s, v24.4s, v15.4s
-	WORD $0x6ef01f0f // bif v15.16b, v24.16b, v16.16b
-	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
-	WORD $0x0e61298c // xtn v12.4h, v12.4s
-	WORD $0x4e6129ac // xtn2 v12.8h, v13.4s
-	WORD $0x0e6129ce // xtn v14.4h, v14.4s
-	WORD $0x4e6129ee // xtn2 v14.8h, v15.4s
-	WORD $0x0e21298c // xtn v12.8b, v12.8h
-	WORD $0x4e2129cc // xtn2 v12.16b, v14.8h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x4e39c529 // fmaxnm v9.4s, v9.4s, v25.4s
+	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x4e39c54a // fmaxnm v10.4s, v10.4s, v25.4s
+	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
+	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD $0x4e39c56b // fmaxnm v11.4s, v11.4s, v25.4s
+	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
+	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes2part
-	WORD $0x3d80000c // str q12, [x0]
+	WORD $0x3d800008 // str q8, [x0]
 	JMP  bytes2done
 
 bytes2part:
 	TBZ  $3, R3, bytes2four
-	WORD $0xfc00840c // str d12, [x0], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc008408 // str d8, [x0], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 bytes2four:
 	TBZ  $2, R3, bytes2done
-	WORD $0xbd00000c // str s12, [x0]
+	WORD $0xbd000008 // str s8, [x0]
 
 bytes2done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
-	WORD $0x6eb9e50c // fcmgt v12.4s, v8.4s, v25.4s
-	WORD $0x6eec1f28 // bif v8.16b, v25.16b, v12.16b
-	WORD $0x6ea8e70c // fcmgt v12.4s, v24.4s, v8.4s
-	WORD $0x6eec1f08 // bif v8.16b, v24.16b, v12.16b
-	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e3add29 // fmul v9.4s, v9.4s, v26.4s
-	WORD $0x6eb9e52c // fcmgt v12.4s, v9.4s, v25.4s
-	WORD $0x6eec1f29 // bif v9.16b, v25.16b, v12.16b
-	WORD $0x6ea9e70c // fcmgt v12.4s, v24.4s, v9.4s
-	WORD $0x6eec1f09 // bif v9.16b, v24.16b, v12.16b
-	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
-	WORD $0x6eb9e54c // fcmgt v12.4s, v10.4s, v25.4s
-	WORD $0x6eec1f2a // bif v10.16b, v25.16b, v12.16b
-	WORD $0x6eaae70c // fcmgt v12.4s, v24.4s, v10.4s
-	WORD $0x6eec1f0a // bif v10.16b, v24.16b, v12.16b
-	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x6e3add6b // fmul v11.4s, v11.4s, v26.4s
-	WORD $0x6eb9e56c // fcmgt v12.4s, v11.4s, v25.4s
-	WORD $0x6eec1f2b // bif v11.16b, v25.16b, v12.16b
-	WORD $0x6eabe70c // fcmgt v12.4s, v24.4s, v11.4s
-	WORD $0x6eec1f0b // bif v11.16b, v24.16b, v12.16b
-	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x0e612908 // xtn v8.4h, v8.4s
-	WORD $0x4e612928 // xtn2 v8.8h, v9.4s
-	WORD $0x0e61294a // xtn v10.4h, v10.4s
-	WORD $0x4e61296a // xtn2 v10.8h, v11.4s
-	WORD $0x0e212908 // xtn v8.8b, v8.8h
-	WORD $0x4e212948 // xtn2 v8.16b, v10.8h
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x4e39c58c // fmaxnm v12.4s, v12.4s, v25.4s
+	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
+	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
+	WORD $0x4e39c5ad // fmaxnm v13.4s, v13.4s, v25.4s
+	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
+	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
+	WORD $0x4e39c5ce // fmaxnm v14.4s, v14.4s, v25.4s
+	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
+	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
+	WORD $0x4e39c5ef // fmaxnm v15.4s, v15.4s, v25.4s
+	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
+	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes3part
-	WORD $0x3d800008 // str q8, [x0]
+	WORD $0x3d80000c // str q12, [x0]
 	JMP  bytes3done
 
 bytes3part:
 	TBZ  $3, R3, bytes3four
-	WORD $0xfc008408 // str d8, [x0], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc00840c // str d12, [x0], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 bytes3four:
 	TBZ  $2, R3, bytes3done
-	WORD $0xbd000008 // str s8, [x0]
+	WORD $0xbd00000c // str s12, [x0]
 
 bytes3done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x6eb9e488 // fcmgt v8.4s, v4.4s, v25.4s
-	WORD $0x6ee81f24 // bif v4.16b, v25.16b, v8.16b
-	WORD $0x6ea4e708 // fcmgt v8.4s, v24.4s, v4.4s
-	WORD $0x6ee81f04 // bif v4.16b, v24.16b, v8.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x6eb9e4a8 // fcmgt v8.4s, v5.4s, v25.4s
-	WORD $0x6ee81f25 // bif v5.16b, v25.16b, v8.16b
-	WORD $0x6ea5e708 // fcmgt v8.4s, v24.4s, v5.4s
-	WORD $0x6ee81f05 // bif v5.16b, v24.16b, v8.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
-	WORD $0x6eb9e4c8 // fcmgt v8.4s, v6.4s, v25.4s
-	WORD $0x6ee81f26 // bif v6.16b, v25.16b, v8.16b
-	WORD $0x6ea6e708 // fcmgt v8.4s, v24.4s, v6.4s
-	WORD $0x6ee81f06 // bif v6.16b, v24.16b, v8.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e3adce7 // fmul v7.4s, v7.4s, v26.4s
-	WORD $0x6eb9e4e8 // fcmgt v8.4s, v7.4s, v25.4s
-	WORD $0x6ee81f27 // bif v7.16b, v25.16b, v8.16b
-	WORD $0x6ea7e708 // fcmgt v8.4s, v24.4s, v7.4s
-	WORD $0x6ee81f07 // bif v7.16b, v24.16b, v8.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x4e39c610 // fmaxnm v16.4s, v16.4s, v25.4s
+	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
+	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
+	WORD $0x4e39c631 // fmaxnm v17.4s, v17.4s, v25.4s
+	WORD $0x4e21ca31 // fcvtas v17.4s, v17.4s
+	WORD $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
+	WORD $0x4e39c652 // fmaxnm v18.4s, v18.4s, v25.4s
+	WORD $0x4e21ca52 // fcvtas v18.4s, v18.4s
+	WORD $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
+	WORD $0x4e39c673 // fmaxnm v19.4s, v19.4s, v25.4s
+	WORD $0x4e21ca73 // fcvtas v19.4s, v19.4s
+	WORD $0x0e614a10 // sqxtn v16.4h, v16.4s
+	WORD $0x4e614a30 // sqxtn2 v16.8h, v17.4s
+	WORD $0x0e614a52 // sqxtn v18.4h, v18.4s
+	WORD $0x4e614a72 // sqxtn2 v18.8h, v19.4s
+	WORD $0x0e214a10 // sqxtn v16.8b, v16.8h
+	WORD $0x4e214a50 // sqxtn2 v16.16b, v18.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes4part
-	WORD $0x3d800004 // str q4, [x0]
+	WORD $0x3d800010 // str q16, [x0]
 	JMP  bytes4done
 
 bytes4part:
 	TBZ  $3, R3, bytes4four
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008410 // str d16, [x0], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 bytes4four:
 	TBZ  $2, R3, bytes4done
-	WORD $0xbd000004 // str s4, [x0]
+	WORD $0xbd000010 // str s16, [x0]
 
 bytes4done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x6eb9e404 // fcmgt v4.4s, v0.4s, v25.4s
-	WORD $0x6ee41f20 // bif v0.16b, v25.16b, v4.16b
-	WORD $0x6ea0e704 // fcmgt v4.4s, v24.4s, v0.4s
-	WORD $0x6ee41f00 // bif v0.16b, v24.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x6eb9e424 // fcmgt v4.4s, v1.4s, v25.4s
-	WORD $0x6ee41f21 // bif v1.16b, v25.16b, v4.16b
-	WORD $0x6ea1e704 // fcmgt v4.4s, v24.4s, v1.4s
-	WORD $0x6ee41f01 // bif v1.16b, v24.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x6eb9e444 // fcmgt v4.4s, v2.4s, v25.4s
-	WORD $0x6ee41f22 // bif v2.16b, v25.16b, v4.16b
-	WORD $0x6ea2e704 // fcmgt v4.4s, v24.4s, v2.4s
-	WORD $0x6ee41f02 // bif v2.16b, v24.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x6eb9e464 // fcmgt v4.4s, v3.4s, v25.4s
-	WORD $0x6ee41f23 // bif v3.16b, v25.16b, v4.16b
-	WORD $0x6ea3e704 // fcmgt v4.4s, v24.4s, v3.4s
-	WORD $0x6ee41f03 // bif v3.16b, v24.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD $0x4e39c694 // fmaxnm v20.4s, v20.4s, v25.4s
+	WORD $0x4e21ca94 // fcvtas v20.4s, v20.4s
+	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
+	WORD $0x4e39c6b5 // fmaxnm v21.4s, v21.4s, v25.4s
+	WORD $0x4e21cab5 // fcvtas v21.4s, v21.4s
+	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
+	WORD $0x4e39c6d6 // fmaxnm v22.4s, v22.4s, v25.4s
+	WORD $0x4e21cad6 // fcvtas v22.4s, v22.4s
+	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
+	WORD $0x4e39c6f7 // fmaxnm v23.4s, v23.4s, v25.4s
+	WORD $0x4e21caf7 // fcvtas v23.4s, v23.4s
+	WORD $0x0e614a94 // sqxtn v20.4h, v20.4s
+	WORD $0x4e614ab4 // sqxtn2 v20.8h, v21.4s
+	WORD $0x0e614ad6 // sqxtn v22.4h, v22.4s
+	WORD $0x4e614af6 // sqxtn2 v22.8h, v23.4s
+	WORD $0x0e214a94 // sqxtn v20.8b, v20.8h
+	WORD $0x4e214ad4 // sqxtn2 v20.16b, v22.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes5part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x3d800014 // str q20, [x0]
 	JMP  bytes5done
 
 bytes5part:
 	TBZ  $3, R3, bytes5four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008414 // str d20, [x0], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 bytes5four:
 	TBZ  $2, R3, bytes5done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000014 // str s20, [x0]
 
 bytes5done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -5483,41 +4981,27 @@ pixel0done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c806 // ld1r {v6.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c04 // dup v4.4s, w0
+	WORD $0x4d40c804 // ld1r {v4.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c05 // dup v5.4s, w0
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6ea5e407 // fcmgt v7.4s, v0.4s, v5.4s
-	WORD $0x6ee71ca0 // bif v0.16b, v5.16b, v7.16b
-	WORD $0x6ea0e487 // fcmgt v7.4s, v4.4s, v0.4s
-	WORD $0x6ee71c80 // bif v0.16b, v4.16b, v7.16b
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
 	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x6ea5e427 // fcmgt v7.4s, v1.4s, v5.4s
-	WORD $0x6ee71ca1 // bif v1.16b, v5.16b, v7.16b
-	WORD $0x6ea1e487 // fcmgt v7.4s, v4.4s, v1.4s
-	WORD $0x6ee71c81 // bif v1.16b, v4.16b, v7.16b
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25c421 // fmaxnm v1.4s, v1.4s, v5.4s
 	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	WORD $0x6ea5e447 // fcmgt v7.4s, v2.4s, v5.4s
-	WORD $0x6ee71ca2 // bif v2.16b, v5.16b, v7.16b
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6ee71c82 // bif v2.16b, v4.16b, v7.16b
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25c442 // fmaxnm v2.4s, v2.4s, v5.4s
 	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x6ea5e466 // fcmgt v6.4s, v3.4s, v5.4s
-	WORD $0x6ee61ca3 // bif v3.16b, v5.16b, v6.16b
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x6ee51c83 // bif v3.16b, v4.16b, v5.16b
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e25c463 // fmaxnm v3.4s, v3.4s, v5.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800000 // str q0, [x0]
@@ -5543,21 +5027,21 @@ TEXT ·convI8x1x32NEON(SB), NOSPLIT, $0-8
 	WORD $0x91030021 // add x1, x1, #192
 	WORD $0xf9401402 // ldr x2, [x0, #40]
 	WORD $0x8b020022 // add x2, x1, x2
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
 	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9400404 // ldr x4, [x0, #8]
@@ -5579,7 +5063,7 @@ loop:
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a64 // sadalp v4.4s, v19.8h
+	WORD $0x4e606a60 // sadalp v0.4s, v19.8h
 	WORD $0x4e606a88 // sadalp v8.4s, v20.8h
 	WORD $0x3dc00434 // ldr q20, [x1, #16]
 	WORD $0x3dc01432 // ldr q18, [x1, #80]
@@ -5587,7 +5071,7 @@ loop:
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a65 // sadalp v5.4s, v19.8h
+	WORD $0x4e606a61 // sadalp v1.4s, v19.8h
 	WORD $0x4e606a89 // sadalp v9.4s, v20.8h
 	WORD $0x3dc00834 // ldr q20, [x1, #32]
 	WORD $0x3dc01832 // ldr q18, [x1, #96]
@@ -5595,7 +5079,7 @@ loop:
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a66 // sadalp v6.4s, v19.8h
+	WORD $0x4e606a62 // sadalp v2.4s, v19.8h
 	WORD $0x4e606a8a // sadalp v10.4s, v20.8h
 	WORD $0x3dc00c34 // ldr q20, [x1, #48]
 	WORD $0x3dc01c32 // ldr q18, [x1, #112]
@@ -5603,7 +5087,7 @@ loop:
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a67 // sadalp v7.4s, v19.8h
+	WORD $0x4e606a63 // sadalp v3.4s, v19.8h
 	WORD $0x4e606a8b // sadalp v11.4s, v20.8h
 	WORD $0x91020021 // add x1, x1, #128
 	WORD $0x3dc00054 // ldr q20, [x2]
@@ -5612,7 +5096,7 @@ loop:
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a60 // sadalp v0.4s, v19.8h
+	WORD $0x4e606a64 // sadalp v4.4s, v19.8h
 	WORD $0x4e606a8c // sadalp v12.4s, v20.8h
 	WORD $0x3dc00454 // ldr q20, [x2, #16]
 	WORD $0x3dc01452 // ldr q18, [x2, #80]
@@ -5620,7 +5104,7 @@ loop:
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a61 // sadalp v1.4s, v19.8h
+	WORD $0x4e606a65 // sadalp v5.4s, v19.8h
 	WORD $0x4e606a8d // sadalp v13.4s, v20.8h
 	WORD $0x3dc00854 // ldr q20, [x2, #32]
 	WORD $0x3dc01852 // ldr q18, [x2, #96]
@@ -5628,7 +5112,7 @@ loop:
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a62 // sadalp v2.4s, v19.8h
+	WORD $0x4e606a66 // sadalp v6.4s, v19.8h
 	WORD $0x4e606a8e // sadalp v14.4s, v20.8h
 	WORD $0x3dc00c54 // ldr q20, [x2, #48]
 	WORD $0x3dc01c52 // ldr q18, [x2, #112]
@@ -5636,7 +5120,7 @@ loop:
 	WORD $0x4e31c291 // smull2 v17.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308251 // smlal2 v17.8h, v18.16b, v16.16b
-	WORD $0x4e606a63 // sadalp v3.4s, v19.8h
+	WORD $0x4e606a67 // sadalp v7.4s, v19.8h
 	WORD $0x4e606a2f // sadalp v15.4s, v17.8h
 	WORD $0x91020042 // add x2, x2, #128
 	WORD $0xf1000908 // subs x8, x8, #2
@@ -5651,43 +5135,43 @@ one:
 	WORD $0x3dc00032 // ldr q18, [x1]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a24 // sadalp v4.4s, v17.8h
+	WORD $0x4e606a20 // sadalp v0.4s, v17.8h
 	WORD $0x4e606a48 // sadalp v8.4s, v18.8h
 	WORD $0x3dc00432 // ldr q18, [x1, #16]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a25 // sadalp v5.4s, v17.8h
+	WORD $0x4e606a21 // sadalp v1.4s, v17.8h
 	WORD $0x4e606a49 // sadalp v9.4s, v18.8h
 	WORD $0x3dc00832 // ldr q18, [x1, #32]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a26 // sadalp v6.4s, v17.8h
+	WORD $0x4e606a22 // sadalp v2.4s, v17.8h
 	WORD $0x4e606a4a // sadalp v10.4s, v18.8h
 	WORD $0x3dc00c32 // ldr q18, [x1, #48]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a27 // sadalp v7.4s, v17.8h
+	WORD $0x4e606a23 // sadalp v3.4s, v17.8h
 	WORD $0x4e606a4b // sadalp v11.4s, v18.8h
 	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x3dc00052 // ldr q18, [x2]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a20 // sadalp v0.4s, v17.8h
+	WORD $0x4e606a24 // sadalp v4.4s, v17.8h
 	WORD $0x4e606a4c // sadalp v12.4s, v18.8h
 	WORD $0x3dc00452 // ldr q18, [x2, #16]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a21 // sadalp v1.4s, v17.8h
+	WORD $0x4e606a25 // sadalp v5.4s, v17.8h
 	WORD $0x4e606a4d // sadalp v13.4s, v18.8h
 	WORD $0x3dc00852 // ldr q18, [x2, #32]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a22 // sadalp v2.4s, v17.8h
+	WORD $0x4e606a26 // sadalp v6.4s, v17.8h
 	WORD $0x4e606a4e // sadalp v14.4s, v18.8h
 	WORD $0x3dc00c52 // ldr q18, [x2, #48]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c250 // smull2 v16.8h, v18.16b, v16.16b
-	WORD $0x4e606a23 // sadalp v3.4s, v17.8h
+	WORD $0x4e606a27 // sadalp v7.4s, v17.8h
 	WORD $0x4e606a0f // sadalp v15.4s, v16.8h
 	WORD $0x91010042 // add x2, x2, #64
 	WORD $0xd1000508 // sub x8, x8, #1
@@ -5696,37 +5180,15 @@ one:
 next:
 	WORD $0xd10004a5 // sub x5, x5, #1
 	CBNZ R5, tap
-	WORD $0x4ea8bc84 // addp v4.4s, v4.4s, v8.4s
-	WORD $0x4ea9bca5 // addp v5.4s, v5.4s, v9.4s
-	WORD $0x4eaabcc6 // addp v6.4s, v6.4s, v10.4s
-	WORD $0x4eabbce7 // addp v7.4s, v7.4s, v11.4s
-	WORD $0x4eacbc00 // addp v0.4s, v0.4s, v12.4s
-	WORD $0x4eadbc21 // addp v1.4s, v1.4s, v13.4s
-	WORD $0x4eaebc42 // addp v2.4s, v2.4s, v14.4s
-	WORD $0x4eafbc63 // addp v3.4s, v3.4s, v15.4s
+	WORD $0x4ea8bc00 // addp v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9bc21 // addp v1.4s, v1.4s, v9.4s
+	WORD $0x4eaabc42 // addp v2.4s, v2.4s, v10.4s
+	WORD $0x4eabbc63 // addp v3.4s, v3.4s, v11.4s
+	WORD $0x4eacbc84 // addp v4.4s, v4.4s, v12.4s
+	WORD $0x4eadbca5 // addp v5.4s, v5.4s, v13.4s
+	WORD $0x4eaebcc6 // addp v6.4s, v6.4s, v14.4s
+	WORD $0x4eafbce7 // addp v7.4s, v7.4s, v15.4s
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00028 // ldr q8, [x1]
-	WORD $0x3dc01029 // ldr q9, [x1, #64]
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	WORD $0x3dc00428 // ldr q8, [x1, #16]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x3dc00828 // ldr q8, [x1, #32]
-	WORD $0x3dc01829 // ldr q9, [x1, #96]
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x3dc01c29 // ldr q9, [x1, #112]
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -5747,16 +5209,30 @@ next:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0xf9401402 // ldr x2, [x0, #40]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x3dc00028 // ldr q8, [x1]
+	WORD $0x3dc01029 // ldr q9, [x1, #64]
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	WORD $0x3dc00428 // ldr q8, [x1, #16]
+	WORD $0x3dc01429 // ldr q9, [x1, #80]
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x3dc00828 // ldr q8, [x1, #32]
+	WORD $0x3dc01829 // ldr q9, [x1, #96]
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x3dc00c28 // ldr q8, [x1, #48]
+	WORD $0x3dc01c29 // ldr q9, [x1, #112]
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
-	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
-	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
-	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
-	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
-	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -5765,6 +5241,14 @@ next:
 	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
 	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
 	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -5774,35 +5258,35 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0xad020420 // stp q0, q1, [x1, #64]
-	WORD $0xad030c22 // stp q2, q3, [x1, #96]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
 	WORD $0x91010020 // add x0, x1, #64
 	TBZ  $3, R3, pixel0four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel0four:
 	TBZ  $2, R3, pixel0two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel0two:
 	TBZ  $1, R3, pixel0one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel0one:
 	TBZ  $0, R3, pixel0done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -5810,85 +5294,59 @@ pixel0done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c80a // ld1r {v10.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c08 // dup v8.4s, w0
+	WORD $0x4d40c808 // ld1r {v8.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c09 // dup v9.4s, w0
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x6ea9e48b // fcmgt v11.4s, v4.4s, v9.4s
-	WORD $0x6eeb1d24 // bif v4.16b, v9.16b, v11.16b
-	WORD $0x6ea4e50b // fcmgt v11.4s, v8.4s, v4.4s
-	WORD $0x6eeb1d04 // bif v4.16b, v8.16b, v11.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e2adca5 // fmul v5.4s, v5.4s, v10.4s
-	WORD $0x6ea9e4ab // fcmgt v11.4s, v5.4s, v9.4s
-	WORD $0x6eeb1d25 // bif v5.16b, v9.16b, v11.16b
-	WORD $0x6ea5e50b // fcmgt v11.4s, v8.4s, v5.4s
-	WORD $0x6eeb1d05 // bif v5.16b, v8.16b, v11.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x6ea9e4cb // fcmgt v11.4s, v6.4s, v9.4s
-	WORD $0x6eeb1d26 // bif v6.16b, v9.16b, v11.16b
-	WORD $0x6ea6e50b // fcmgt v11.4s, v8.4s, v6.4s
-	WORD $0x6eeb1d06 // bif v6.16b, v8.16b, v11.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x6ea9e4eb // fcmgt v11.4s, v7.4s, v9.4s
-	WORD $0x6eeb1d27 // bif v7.16b, v9.16b, v11.16b
-	WORD $0x6ea7e50b // fcmgt v11.4s, v8.4s, v7.4s
-	WORD $0x6eeb1d07 // bif v7.16b, v8.16b, v11.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
-	WORD $0x3d800024 // str q4, [x1]
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x6ea9e404 // fcmgt v4.4s, v0.4s, v9.4s
-	WORD $0x6ee41d20 // bif v0.16b, v9.16b, v4.16b
-	WORD $0x6ea0e504 // fcmgt v4.4s, v8.4s, v0.4s
-	WORD $0x6ee41d00 // bif v0.16b, v8.16b, v4.16b
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
 	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x6ea9e424 // fcmgt v4.4s, v1.4s, v9.4s
-	WORD $0x6ee41d21 // bif v1.16b, v9.16b, v4.16b
-	WORD $0x6ea1e504 // fcmgt v4.4s, v8.4s, v1.4s
-	WORD $0x6ee41d01 // bif v1.16b, v8.16b, v4.16b
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
 	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x6ea9e444 // fcmgt v4.4s, v2.4s, v9.4s
-	WORD $0x6ee41d22 // bif v2.16b, v9.16b, v4.16b
-	WORD $0x6ea2e504 // fcmgt v4.4s, v8.4s, v2.4s
-	WORD $0x6ee41d02 // bif v2.16b, v8.16b, v4.16b
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
 	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x6ea9e464 // fcmgt v4.4s, v3.4s, v9.4s
-	WORD $0x6ee41d23 // bif v3.16b, v9.16b, v4.16b
-	WORD $0x6ea3e504 // fcmgt v4.4s, v8.4s, v3.4s
-	WORD $0x6ee41d03 // bif v3.16b, v8.16b, v4.16b
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x4e29c4e7 // fmaxnm v7.4s, v7.4s, v9.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91004020 // add x0, x1, #16
 	TBZ  $4, R3, bytes0part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes0done
 
 bytes0part:
 	TBZ  $3, R3, bytes0four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes0four:
 	TBZ  $2, R3, bytes0done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -5899,21 +5357,21 @@ TEXT ·convI8x2x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x91030021 // add x1, x1, #192
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
 	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
 	WORD $0xf9400002 // ldr x2, [x0]
 	WORD $0xf9400403 // ldr x3, [x0, #8]
@@ -5939,13 +5397,13 @@ loop:
 	WORD $0x4e33c2b7 // smull2 v23.8h, v21.16b, v19.16b
 	WORD $0x0e328296 // smlal v22.8h, v20.8b, v18.8b
 	WORD $0x4e328297 // smlal2 v23.8h, v20.16b, v18.16b
-	WORD $0x4e606ac4 // sadalp v4.4s, v22.8h
+	WORD $0x4e606ac0 // sadalp v0.4s, v22.8h
 	WORD $0x4e606ae8 // sadalp v8.4s, v23.8h
 	WORD $0x0e31c2b6 // smull v22.8h, v21.8b, v17.8b
 	WORD $0x4e31c2b5 // smull2 v21.8h, v21.16b, v17.16b
 	WORD $0x0e308296 // smlal v22.8h, v20.8b, v16.8b
 	WORD $0x4e308295 // smlal2 v21.8h, v20.16b, v16.16b
-	WORD $0x4e606ac0 // sadalp v0.4s, v22.8h
+	WORD $0x4e606ac4 // sadalp v4.4s, v22.8h
 	WORD $0x4e606aac // sadalp v12.4s, v21.8h
 	WORD $0x3dc00435 // ldr q21, [x1, #16]
 	WORD $0x3dc01434 // ldr q20, [x1, #80]
@@ -5953,13 +5411,13 @@ loop:
 	WORD $0x4e33c2b7 // smull2 v23.8h, v21.16b, v19.16b
 	WORD $0x0e328296 // smlal v22.8h, v20.8b, v18.8b
 	WORD $0x4e328297 // smlal2 v23.8h, v20.16b, v18.16b
-	WORD $0x4e606ac5 // sadalp v5.4s, v22.8h
+	WORD $0x4e606ac1 // sadalp v1.4s, v22.8h
 	WORD $0x4e606ae9 // sadalp v9.4s, v23.8h
 	WORD $0x0e31c2b6 // smull v22.8h, v21.8b, v17.8b
 	WORD $0x4e31c2b5 // smull2 v21.8h, v21.16b, v17.16b
 	WORD $0x0e308296 // smlal v22.8h, v20.8b, v16.8b
 	WORD $0x4e308295 // smlal2 v21.8h, v20.16b, v16.16b
-	WORD $0x4e606ac1 // sadalp v1.4s, v22.8h
+	WORD $0x4e606ac5 // sadalp v5.4s, v22.8h
 	WORD $0x4e606aad // sadalp v13.4s, v21.8h
 	WORD $0x3dc00835 // ldr q21, [x1, #32]
 	WORD $0x3dc01834 // ldr q20, [x1, #96]
@@ -5967,13 +5425,13 @@ loop:
 	WORD $0x4e33c2b7 // smull2 v23.8h, v21.16b, v19.16b
 	WORD $0x0e328296 // smlal v22.8h, v20.8b, v18.8b
 	WORD $0x4e328297 // smlal2 v23.8h, v20.16b, v18.16b
-	WORD $0x4e606ac6 // sadalp v6.4s, v22.8h
+	WORD $0x4e606ac2 // sadalp v2.4s, v22.8h
 	WORD $0x4e606aea // sadalp v10.4s, v23.8h
 	WORD $0x0e31c2b6 // smull v22.8h, v21.8b, v17.8b
 	WORD $0x4e31c2b5 // smull2 v21.8h, v21.16b, v17.16b
 	WORD $0x0e308296 // smlal v22.8h, v20.8b, v16.8b
 	WORD $0x4e308295 // smlal2 v21.8h, v20.16b, v16.16b
-	WORD $0x4e606ac2 // sadalp v2.4s, v22.8h
+	WORD $0x4e606ac6 // sadalp v6.4s, v22.8h
 	WORD $0x4e606aae // sadalp v14.4s, v21.8h
 	WORD $0x3dc00c35 // ldr q21, [x1, #48]
 	WORD $0x3dc01c34 // ldr q20, [x1, #112]
@@ -5981,13 +5439,13 @@ loop:
 	WORD $0x4e33c2b3 // smull2 v19.8h, v21.16b, v19.16b
 	WORD $0x0e328296 // smlal v22.8h, v20.8b, v18.8b
 	WORD $0x4e328293 // smlal2 v19.8h, v20.16b, v18.16b
-	WORD $0x4e606ac7 // sadalp v7.4s, v22.8h
+	WORD $0x4e606ac3 // sadalp v3.4s, v22.8h
 	WORD $0x4e606a6b // sadalp v11.4s, v19.8h
 	WORD $0x0e31c2b2 // smull v18.8h, v21.8b, v17.8b
 	WORD $0x4e31c2b1 // smull2 v17.8h, v21.16b, v17.16b
 	WORD $0x0e308292 // smlal v18.8h, v20.8b, v16.8b
 	WORD $0x4e308291 // smlal2 v17.8h, v20.16b, v16.16b
-	WORD $0x4e606a43 // sadalp v3.4s, v18.8h
+	WORD $0x4e606a47 // sadalp v7.4s, v18.8h
 	WORD $0x4e606a2f // sadalp v15.4s, v17.8h
 	WORD $0x91020021 // add x1, x1, #128
 	WORD $0xf1000908 // subs x8, x8, #2
@@ -6003,38 +5461,38 @@ one:
 	WORD $0x3dc00032 // ldr q18, [x1]
 	WORD $0x0e31c253 // smull v19.8h, v18.8b, v17.8b
 	WORD $0x4e31c254 // smull2 v20.8h, v18.16b, v17.16b
-	WORD $0x4e606a64 // sadalp v4.4s, v19.8h
+	WORD $0x4e606a60 // sadalp v0.4s, v19.8h
 	WORD $0x4e606a88 // sadalp v8.4s, v20.8h
 	WORD $0x0e30c253 // smull v19.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a60 // sadalp v0.4s, v19.8h
+	WORD $0x4e606a64 // sadalp v4.4s, v19.8h
 	WORD $0x4e606a4c // sadalp v12.4s, v18.8h
 	WORD $0x3dc00432 // ldr q18, [x1, #16]
 	WORD $0x0e31c253 // smull v19.8h, v18.8b, v17.8b
 	WORD $0x4e31c254 // smull2 v20.8h, v18.16b, v17.16b
-	WORD $0x4e606a65 // sadalp v5.4s, v19.8h
+	WORD $0x4e606a61 // sadalp v1.4s, v19.8h
 	WORD $0x4e606a89 // sadalp v9.4s, v20.8h
 	WORD $0x0e30c253 // smull v19.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a61 // sadalp v1.4s, v19.8h
+	WORD $0x4e606a65 // sadalp v5.4s, v19.8h
 	WORD $0x4e606a4d // sadalp v13.4s, v18.8h
 	WORD $0x3dc00832 // ldr q18, [x1, #32]
 	WORD $0x0e31c253 // smull v19.8h, v18.8b, v17.8b
 	WORD $0x4e31c254 // smull2 v20.8h, v18.16b, v17.16b
-	WORD $0x4e606a66 // sadalp v6.4s, v19.8h
+	WORD $0x4e606a62 // sadalp v2.4s, v19.8h
 	WORD $0x4e606a8a // sadalp v10.4s, v20.8h
 	WORD $0x0e30c253 // smull v19.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
-	WORD $0x4e606a62 // sadalp v2.4s, v19.8h
+	WORD $0x4e606a66 // sadalp v6.4s, v19.8h
 	WORD $0x4e606a4e // sadalp v14.4s, v18.8h
 	WORD $0x3dc00c32 // ldr q18, [x1, #48]
 	WORD $0x0e31c253 // smull v19.8h, v18.8b, v17.8b
 	WORD $0x4e31c251 // smull2 v17.8h, v18.16b, v17.16b
-	WORD $0x4e606a67 // sadalp v7.4s, v19.8h
+	WORD $0x4e606a63 // sadalp v3.4s, v19.8h
 	WORD $0x4e606a2b // sadalp v11.4s, v17.8h
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c250 // smull2 v16.8h, v18.16b, v16.16b
-	WORD $0x4e606a23 // sadalp v3.4s, v17.8h
+	WORD $0x4e606a27 // sadalp v7.4s, v17.8h
 	WORD $0x4e606a0f // sadalp v15.4s, v16.8h
 	WORD $0x91010021 // add x1, x1, #64
 	WORD $0xd1000508 // sub x8, x8, #1
@@ -6043,65 +5501,65 @@ one:
 next:
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, tap
-	WORD $0x4ea8bc84 // addp v4.4s, v4.4s, v8.4s
-	WORD $0x4ea9bca5 // addp v5.4s, v5.4s, v9.4s
-	WORD $0x4eaabcc6 // addp v6.4s, v6.4s, v10.4s
-	WORD $0x4eabbce7 // addp v7.4s, v7.4s, v11.4s
-	WORD $0x4eacbc00 // addp v0.4s, v0.4s, v12.4s
-	WORD $0x4eadbc21 // addp v1.4s, v1.4s, v13.4s
-	WORD $0x4eaebc42 // addp v2.4s, v2.4s, v14.4s
-	WORD $0x4eafbc63 // addp v3.4s, v3.4s, v15.4s
+	WORD $0x4ea8bc00 // addp v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9bc21 // addp v1.4s, v1.4s, v9.4s
+	WORD $0x4eaabc42 // addp v2.4s, v2.4s, v10.4s
+	WORD $0x4eabbc63 // addp v3.4s, v3.4s, v11.4s
+	WORD $0x4eacbc84 // addp v4.4s, v4.4s, v12.4s
+	WORD $0x4eadbca5 // addp v5.4s, v5.4s, v13.4s
+	WORD $0x4eaebcc6 // addp v6.4s, v6.4s, v14.4s
+	WORD $0x4eafbce7 // addp v7.4s, v7.4s, v15.4s
 	WORD $0xf9401001 // ldr x1, [x0, #32]
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
 	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x3dc00828 // ldr q8, [x1, #32]
 	WORD $0x3dc01829 // ldr q9, [x1, #96]
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x3dc01c29 // ldr q9, [x1, #112]
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
 	CBZ  R1, store
-	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
-	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
-	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
-	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
 	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
-	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
-	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
 	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
 	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
 	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
 	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -6111,56 +5569,56 @@ store:
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0xad000420 // stp q0, q1, [x1]
 	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad001424 // stp q4, q5, [x1]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel0four
-	WORD $0xac811404 // stp q4, q5, [x0], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
 	TBZ  $2, R3, pixel0two
-	WORD $0x3c810404 // str q4, [x0], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c810400 // str q0, [x0], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
 	TBZ  $1, R3, pixel0one
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
 	TBZ  $0, R3, pixel0done
-	WORD $0xbd000004 // str s4, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $3, R3, pixel1four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
 	TBZ  $2, R3, pixel1two
-	WORD $0x3c810400 // str q0, [x0], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c810404 // str q4, [x0], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
 	TBZ  $1, R3, pixel1one
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
 	TBZ  $0, R3, pixel1done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -6168,100 +5626,74 @@ pixel1done:
 
 bytes:
 	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c80a // ld1r {v10.4s}, [x0]
-	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
-	WORD $0x4e040c08 // dup v8.4s, w0
+	WORD $0x4d40c808 // ld1r {v8.4s}, [x0]
 	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
 	WORD $0x4e040c09 // dup v9.4s, w0
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x6ea9e48b // fcmgt v11.4s, v4.4s, v9.4s
-	WORD $0x6eeb1d24 // bif v4.16b, v9.16b, v11.16b
-	WORD $0x6ea4e50b // fcmgt v11.4s, v8.4s, v4.4s
-	WORD $0x6eeb1d04 // bif v4.16b, v8.16b, v11.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x6e2adca5 // fmul v5.4s, v5.4s, v10.4s
-	WORD $0x6ea9e4ab // fcmgt v11.4s, v5.4s, v9.4s
-	WORD $0x6eeb1d25 // bif v5.16b, v9.16b, v11.16b
-	WORD $0x6ea5e50b // fcmgt v11.4s, v8.4s, v5.4s
-	WORD $0x6eeb1d05 // bif v5.16b, v8.16b, v11.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x6ea9e4cb // fcmgt v11.4s, v6.4s, v9.4s
-	WORD $0x6eeb1d26 // bif v6.16b, v9.16b, v11.16b
-	WORD $0x6ea6e50b // fcmgt v11.4s, v8.4s, v6.4s
-	WORD $0x6eeb1d06 // bif v6.16b, v8.16b, v11.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x6ea9e4eb // fcmgt v11.4s, v7.4s, v9.4s
-	WORD $0x6eeb1d27 // bif v7.16b, v9.16b, v11.16b
-	WORD $0x6ea7e50b // fcmgt v11.4s, v8.4s, v7.4s
-	WORD $0x6eeb1d07 // bif v7.16b, v8.16b, v11.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x4e6128a4 // xtn2 v4.8h, v5.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x4e6128e6 // xtn2 v6.8h, v7.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0x4e2128c4 // xtn2 v4.16b, v6.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
+	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
+	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes0part
-	WORD $0x3d800004 // str q4, [x0]
+	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
 
 bytes0part:
 	TBZ  $3, R3, bytes0four
-	WORD $0xfc008404 // str d4, [x0], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008400 // str d0, [x0], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
 	TBZ  $2, R3, bytes0done
-	WORD $0xbd000004 // str s4, [x0]
+	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x6ea9e404 // fcmgt v4.4s, v0.4s, v9.4s
-	WORD $0x6ee41d20 // bif v0.16b, v9.16b, v4.16b
-	WORD $0x6ea0e504 // fcmgt v4.4s, v8.4s, v0.4s
-	WORD $0x6ee41d00 // bif v0.16b, v8.16b, v4.16b
-	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x6ea9e424 // fcmgt v4.4s, v1.4s, v9.4s
-	WORD $0x6ee41d21 // bif v1.16b, v9.16b, v4.16b
-	WORD $0x6ea1e504 // fcmgt v4.4s, v8.4s, v1.4s
-	WORD $0x6ee41d01 // bif v1.16b, v8.16b, v4.16b
-	WORD $0x4e21c821 // fcvtas v1.4s, v1.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x6ea9e444 // fcmgt v4.4s, v2.4s, v9.4s
-	WORD $0x6ee41d22 // bif v2.16b, v9.16b, v4.16b
-	WORD $0x6ea2e504 // fcmgt v4.4s, v8.4s, v2.4s
-	WORD $0x6ee41d02 // bif v2.16b, v8.16b, v4.16b
-	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x6ea9e464 // fcmgt v4.4s, v3.4s, v9.4s
-	WORD $0x6ee41d23 // bif v3.16b, v9.16b, v4.16b
-	WORD $0x6ea3e504 // fcmgt v4.4s, v8.4s, v3.4s
-	WORD $0x6ee41d03 // bif v3.16b, v8.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612800 // xtn v0.4h, v0.4s
-	WORD $0x4e612820 // xtn2 v0.8h, v1.4s
-	WORD $0x0e612842 // xtn v2.4h, v2.4s
-	WORD $0x4e612862 // xtn2 v2.8h, v3.4s
-	WORD $0x0e212800 // xtn v0.8b, v0.8h
-	WORD $0x4e212840 // xtn2 v0.16b, v2.8h
+	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
+	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x4e29c4e7 // fmaxnm v7.4s, v7.4s, v9.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91000020 // add x0, x1, #0
 	TBZ  $4, R3, bytes1part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes1done
 
 bytes1part:
 	TBZ  $3, R3, bytes1four
-	WORD $0xfc008400 // str d0, [x0], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc008404 // str d4, [x0], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
 	TBZ  $2, R3, bytes1done
-	WORD $0xbd000000 // str s0, [x0]
+	WORD $0xbd000004 // str s4, [x0]
 
 bytes1done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -6284,109 +5716,95 @@ TEXT ·depthwiseI8x1x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xb9405048 // ldr w8, [x2, #80]
 	WORD $0x91014049 // add x9, x2, #80
 	WORD $0x4d40c920 // ld1r {v0.4s}, [x9]
-	WORD $0xd2a85fc9 // movz x9, #17150, lsl #16
-	WORD $0x4e040d21 // dup v1.4s, w9
 	WORD $0xd2b85fc9 // movz x9, #49918, lsl #16
-	WORD $0x4e040d22 // dup v2.4s, w9
+	WORD $0x4e040d21 // dup v1.4s, w9
 
 panels:
 	WORD $0xf100403f // cmp x1, #16
 	BLT  fours
+	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0xf9400449 // ldr x9, [x2, #8]
 	WORD $0xf940084a // ldr x10, [x2, #16]
 	WORD $0xaa0703eb // mov x11, x7
 
 paneltap:
-	WORD $0x3dc00167 // ldr q7, [x11]
-	WORD $0x4f08a4e8 // sxtl2 v8.8h, v7.16b
-	WORD $0x0f08a4e7 // sxtl v7.8h, v7.8b
+	WORD $0x3dc00166 // ldr q6, [x11]
+	WORD $0x4f08a4c7 // sxtl2 v7.8h, v6.16b
+	WORD $0x0f08a4c6 // sxtl v6.8h, v6.8b
 	WORD $0x9100416b // add x11, x11, #16
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x3dc00189 // ldr q9, [x12]
-	WORD $0x4f08a52a // sxtl2 v10.8h, v9.16b
-	WORD $0x0f08a529 // sxtl v9.8h, v9.8b
-	WORD $0x0e6980e3 // smlal v3.4s, v7.4h, v9.4h
-	WORD $0x4e6980e4 // smlal2 v4.4s, v7.8h, v9.8h
-	WORD $0x0e6a8105 // smlal v5.4s, v8.4h, v10.4h
-	WORD $0x4e6a8106 // smlal2 v6.4s, v8.8h, v10.8h
+	WORD $0x3dc00188 // ldr q8, [x12]
+	WORD $0x4f08a509 // sxtl2 v9.8h, v8.16b
+	WORD $0x0f08a508 // sxtl v8.8h, v8.8b
+	WORD $0x0e6880c2 // smlal v2.4s, v6.4h, v8.4h
+	WORD $0x4e6880c3 // smlal2 v3.4s, v6.8h, v8.8h
+	WORD $0x0e6980e4 // smlal v4.4s, v7.4h, v9.4h
+	WORD $0x4e6980e5 // smlal2 v5.4s, v7.8h, v9.8h
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, paneltap
-	WORD $0x3dc00087 // ldr q7, [x4]
-	WORD $0x3dc01088 // ldr q8, [x4, #64]
+	WORD $0x3dc00086 // ldr q6, [x4]
+	WORD $0x3dc01087 // ldr q7, [x4, #64]
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	WORD $0x3dc00486 // ldr q6, [x4, #16]
+	WORD $0x3dc01487 // ldr q7, [x4, #80]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	WORD $0x3dc00487 // ldr q7, [x4, #16]
-	WORD $0x3dc01488 // ldr q8, [x4, #80]
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x3dc00886 // ldr q6, [x4, #32]
+	WORD $0x3dc01887 // ldr q7, [x4, #96]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x3dc00887 // ldr q7, [x4, #32]
-	WORD $0x3dc01888 // ldr q8, [x4, #96]
+	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x3dc00c86 // ldr q6, [x4, #48]
+	WORD $0x3dc01c87 // ldr q7, [x4, #112]
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x3dc00c87 // ldr q7, [x4, #48]
-	WORD $0x3dc01c88 // ldr q8, [x4, #112]
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	CBZ  R6, panelstore
-	WORD $0x4ea0e867 // fcmlt v7.4s, v3.4s, #0.0
-	WORD $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
-	WORD $0x4ea0e887 // fcmlt v7.4s, v4.4s, #0.0
-	WORD $0x4e671c84 // bic v4.16b, v4.16b, v7.16b
-	WORD $0x4ea0e8a7 // fcmlt v7.4s, v5.4s, #0.0
-	WORD $0x4e671ca5 // bic v5.16b, v5.16b, v7.16b
-	WORD $0x4ea0e8c7 // fcmlt v7.4s, v6.4s, #0.0
-	WORD $0x4e671cc6 // bic v6.16b, v6.16b, v7.16b
+	WORD $0x4ea0e846 // fcmlt v6.4s, v2.4s, #0.0
+	WORD $0x4e661c42 // bic v2.16b, v2.16b, v6.16b
+	WORD $0x4ea0e866 // fcmlt v6.4s, v3.4s, #0.0
+	WORD $0x4e661c63 // bic v3.16b, v3.16b, v6.16b
+	WORD $0x4ea0e886 // fcmlt v6.4s, v4.4s, #0.0
+	WORD $0x4e661c84 // bic v4.16b, v4.16b, v6.16b
+	WORD $0x4ea0e8a6 // fcmlt v6.4s, v5.4s, #0.0
+	WORD $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
 
 panelstore:
 	WORD $0xaa0503e9 // mov x9, x5
 	CBNZ R8, panelbytes
-	WORD $0xad001123 // stp q3, q4, [x9]
-	WORD $0xad011925 // stp q5, q6, [x9, #32]
+	WORD $0xad000d22 // stp q2, q3, [x9]
+	WORD $0xad011524 // stp q4, q5, [x9, #32]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x910100a5 // add x5, x5, #64
 	JMP  panelstored
 
 panelbytes:
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21c442 // fmaxnm v2.4s, v2.4s, v1.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x6ea2e467 // fcmgt v7.4s, v3.4s, v2.4s
-	WORD $0x6ee71c43 // bif v3.16b, v2.16b, v7.16b
-	WORD $0x6ea3e427 // fcmgt v7.4s, v1.4s, v3.4s
-	WORD $0x6ee71c23 // bif v3.16b, v1.16b, v7.16b
+	WORD $0x4e21c463 // fmaxnm v3.4s, v3.4s, v1.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6ee71c44 // bif v4.16b, v2.16b, v7.16b
-	WORD $0x6ea4e427 // fcmgt v7.4s, v1.4s, v4.4s
-	WORD $0x6ee71c24 // bif v4.16b, v1.16b, v7.16b
+	WORD $0x4e21c484 // fmaxnm v4.4s, v4.4s, v1.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x6ea2e4a7 // fcmgt v7.4s, v5.4s, v2.4s
-	WORD $0x6ee71c45 // bif v5.16b, v2.16b, v7.16b
-	WORD $0x6ea5e427 // fcmgt v7.4s, v1.4s, v5.4s
-	WORD $0x6ee71c25 // bif v5.16b, v1.16b, v7.16b
+	WORD $0x4e21c4a5 // fmaxnm v5.4s, v5.4s, v1.4s
 	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	WORD $0x6ea2e4c7 // fcmgt v7.4s, v6.4s, v2.4s
-	WORD $0x6ee71c46 // bif v6.16b, v2.16b, v7.16b
-	WORD $0x6ea6e427 // fcmgt v7.4s, v1.4s, v6.4s
-	WORD $0x6ee71c26 // bif v6.16b, v1.16b, v7.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	WORD $0x4e612883 // xtn2 v3.8h, v4.4s
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	WORD $0x4e6128c5 // xtn2 v5.8h, v6.4s
-	WORD $0x0e212863 // xtn v3.8b, v3.8h
-	WORD $0x4e2128a3 // xtn2 v3.16b, v5.8h
-	WORD $0x3d800123 // str q3, [x9]
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
+	WORD $0x3d800122 // str q2, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x910040a5 // add x5, x5, #16
 
@@ -6401,51 +5819,48 @@ panelstored:
 fours:
 	WORD $0xf100043f // cmp x1, #1
 	BLT  done
-	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0xf9400449 // ldr x9, [x2, #8]
 	WORD $0xf940084a // ldr x10, [x2, #16]
 	WORD $0xaa0703eb // mov x11, x7
 
 fourtap:
-	WORD $0xbd400164 // ldr s4, [x11]
-	WORD $0x0f08a484 // sxtl v4.8h, v4.8b
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0x0f08a463 // sxtl v3.8h, v3.8b
 	WORD $0x9100416b // add x11, x11, #16
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0xbd400185 // ldr s5, [x12]
-	WORD $0x0f08a4a5 // sxtl v5.8h, v5.8b
-	WORD $0x0e658083 // smlal v3.4s, v4.4h, v5.4h
+	WORD $0xbd400184 // ldr s4, [x12]
+	WORD $0x0f08a484 // sxtl v4.8h, v4.8b
+	WORD $0x0e648062 // smlal v2.4s, v3.4h, v4.4h
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, fourtap
-	WORD $0x3dc00084 // ldr q4, [x4]
-	WORD $0x3dc01085 // ldr q5, [x4, #64]
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x3dc00083 // ldr q3, [x4]
+	WORD $0x3dc01084 // ldr q4, [x4, #64]
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	CBZ  R6, fourstore
-	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
-	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 
 fourstore:
 	WORD $0xaa0503e9 // mov x9, x5
 	CBNZ R8, fourbytes
 	WORD $0xf100103f // cmp x1, #4
 	BLT  some
-	WORD $0x3d800123 // str q3, [x9]
+	WORD $0x3d800122 // str q2, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x910040a5 // add x5, x5, #16
 	JMP  fourstored
 
 fourbytes:
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x6ea2e464 // fcmgt v4.4s, v3.4s, v2.4s
-	WORD $0x6ee41c43 // bif v3.16b, v2.16b, v4.16b
-	WORD $0x6ea3e424 // fcmgt v4.4s, v1.4s, v3.4s
-	WORD $0x6ee41c23 // bif v3.16b, v1.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	WORD $0x0e212863 // xtn v3.8b, v3.8h
-	WORD $0xbd000123 // str s3, [x9]
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21c442 // fmaxnm v2.4s, v2.4s, v1.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0xbd000122 // str s2, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x910010a5 // add x5, x5, #4
 
@@ -6459,12 +5874,12 @@ fourstored:
 some:
 	WORD $0xaa0903e2 // mov x2, x9
 	TBZ  $1, R1, pixel0one
-	WORD $0xfc008443 // str d3, [x2], #8
-	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+	WORD $0xfc008442 // str d2, [x2], #8
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
 
 pixel0one:
 	TBZ  $0, R1, pixel0done
-	WORD $0xbd000043 // str s3, [x2]
+	WORD $0xbd000042 // str s2, [x2]
 
 pixel0done:
 	WORD $0x8b000129 // add x9, x9, x0
@@ -6489,313 +5904,263 @@ TEXT ·depthwiseI8x4x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xb9405048 // ldr w8, [x2, #80]
 	WORD $0x91014049 // add x9, x2, #80
 	WORD $0x4d40c920 // ld1r {v0.4s}, [x9]
-	WORD $0xd2a85fc9 // movz x9, #17150, lsl #16
-	WORD $0x4e040d21 // dup v1.4s, w9
 	WORD $0xd2b85fc9 // movz x9, #49918, lsl #16
-	WORD $0x4e040d22 // dup v2.4s, w9
+	WORD $0x4e040d21 // dup v1.4s, w9
 
 panels:
 	WORD $0xf100403f // cmp x1, #16
 	BLT  fours
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e410 // movi v16.2d, #0
-	WORD $0x6f00e411 // movi v17.2d, #0
-	WORD $0x6f00e412 // movi v18.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
 	WORD $0xf9400449 // ldr x9, [x2, #8]
 	WORD $0xf940084a // ldr x10, [x2, #16]
 	WORD $0xaa0703eb // mov x11, x7
 
 paneltap:
-	WORD $0x3dc00173 // ldr q19, [x11]
-	WORD $0x4f08a674 // sxtl2 v20.8h, v19.16b
-	WORD $0x0f08a673 // sxtl v19.8h, v19.8b
+	WORD $0x3dc00172 // ldr q18, [x11]
+	WORD $0x4f08a653 // sxtl2 v19.8h, v18.16b
+	WORD $0x0f08a652 // sxtl v18.8h, v18.8b
 	WORD $0x9100416b // add x11, x11, #16
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x3dc00195 // ldr q21, [x12]
-	WORD $0x4f08a6b6 // sxtl2 v22.8h, v21.16b
-	WORD $0x0f08a6b5 // sxtl v21.8h, v21.8b
-	WORD $0x0e75826f // smlal v15.4s, v19.4h, v21.4h
-	WORD $0x4e758270 // smlal2 v16.4s, v19.8h, v21.8h
-	WORD $0x0e768291 // smlal v17.4s, v20.4h, v22.4h
-	WORD $0x4e768292 // smlal2 v18.4s, v20.8h, v22.8h
+	WORD $0x3dc00194 // ldr q20, [x12]
+	WORD $0x4f08a695 // sxtl2 v21.8h, v20.16b
+	WORD $0x0f08a694 // sxtl v20.8h, v20.8b
+	WORD $0x0e748242 // smlal v2.4s, v18.4h, v20.4h
+	WORD $0x4e748243 // smlal2 v3.4s, v18.8h, v20.8h
+	WORD $0x0e758264 // smlal v4.4s, v19.4h, v21.4h
+	WORD $0x4e758265 // smlal2 v5.4s, v19.8h, v21.8h
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x3dc00195 // ldr q21, [x12]
-	WORD $0x4f08a6b6 // sxtl2 v22.8h, v21.16b
-	WORD $0x0f08a6b5 // sxtl v21.8h, v21.8b
-	WORD $0x0e75826b // smlal v11.4s, v19.4h, v21.4h
-	WORD $0x4e75826c // smlal2 v12.4s, v19.8h, v21.8h
-	WORD $0x0e76828d // smlal v13.4s, v20.4h, v22.4h
-	WORD $0x4e76828e // smlal2 v14.4s, v20.8h, v22.8h
+	WORD $0x3dc00194 // ldr q20, [x12]
+	WORD $0x4f08a695 // sxtl2 v21.8h, v20.16b
+	WORD $0x0f08a694 // sxtl v20.8h, v20.8b
+	WORD $0x0e748246 // smlal v6.4s, v18.4h, v20.4h
+	WORD $0x4e748247 // smlal2 v7.4s, v18.8h, v20.8h
+	WORD $0x0e758268 // smlal v8.4s, v19.4h, v21.4h
+	WORD $0x4e758269 // smlal2 v9.4s, v19.8h, v21.8h
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x3dc00195 // ldr q21, [x12]
-	WORD $0x4f08a6b6 // sxtl2 v22.8h, v21.16b
-	WORD $0x0f08a6b5 // sxtl v21.8h, v21.8b
-	WORD $0x0e758267 // smlal v7.4s, v19.4h, v21.4h
-	WORD $0x4e758268 // smlal2 v8.4s, v19.8h, v21.8h
-	WORD $0x0e768289 // smlal v9.4s, v20.4h, v22.4h
-	WORD $0x4e76828a // smlal2 v10.4s, v20.8h, v22.8h
+	WORD $0x3dc00194 // ldr q20, [x12]
+	WORD $0x4f08a695 // sxtl2 v21.8h, v20.16b
+	WORD $0x0f08a694 // sxtl v20.8h, v20.8b
+	WORD $0x0e74824a // smlal v10.4s, v18.4h, v20.4h
+	WORD $0x4e74824b // smlal2 v11.4s, v18.8h, v20.8h
+	WORD $0x0e75826c // smlal v12.4s, v19.4h, v21.4h
+	WORD $0x4e75826d // smlal2 v13.4s, v19.8h, v21.8h
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x3dc00195 // ldr q21, [x12]
-	WORD $0x4f08a6b6 // sxtl2 v22.8h, v21.16b
-	WORD $0x0f08a6b5 // sxtl v21.8h, v21.8b
-	WORD $0x0e758263 // smlal v3.4s, v19.4h, v21.4h
-	WORD $0x4e758264 // smlal2 v4.4s, v19.8h, v21.8h
-	WORD $0x0e768285 // smlal v5.4s, v20.4h, v22.4h
-	WORD $0x4e768286 // smlal2 v6.4s, v20.8h, v22.8h
+	WORD $0x3dc00194 // ldr q20, [x12]
+	WORD $0x4f08a695 // sxtl2 v21.8h, v20.16b
+	WORD $0x0f08a694 // sxtl v20.8h, v20.8b
+	WORD $0x0e74824e // smlal v14.4s, v18.4h, v20.4h
+	WORD $0x4e74824f // smlal2 v15.4s, v18.8h, v20.8h
+	WORD $0x0e758270 // smlal v16.4s, v19.4h, v21.4h
+	WORD $0x4e758271 // smlal2 v17.4s, v19.8h, v21.8h
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, paneltap
-	WORD $0x3dc00093 // ldr q19, [x4]
-	WORD $0x3dc01094 // ldr q20, [x4, #64]
-	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
-	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
-	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
-	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
-	WORD $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
-	WORD $0x4e34d4e7 // fadd v7.4s, v7.4s, v20.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
-	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
-	WORD $0x3dc00493 // ldr q19, [x4, #16]
-	WORD $0x3dc01494 // ldr q20, [x4, #80]
-	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
-	WORD $0x6e33de10 // fmul v16.4s, v16.4s, v19.4s
-	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
-	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x6e33dd08 // fmul v8.4s, v8.4s, v19.4s
-	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e33dc84 // fmul v4.4s, v4.4s, v19.4s
-	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
-	WORD $0x3dc00893 // ldr q19, [x4, #32]
-	WORD $0x3dc01894 // ldr q20, [x4, #96]
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x6e33de31 // fmul v17.4s, v17.4s, v19.4s
-	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
-	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
-	WORD $0x6e33ddad // fmul v13.4s, v13.4s, v19.4s
-	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
-	WORD $0x4e34d529 // fadd v9.4s, v9.4s, v20.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e33dca5 // fmul v5.4s, v5.4s, v19.4s
-	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
-	WORD $0x3dc00c93 // ldr q19, [x4, #48]
-	WORD $0x3dc01c94 // ldr q20, [x4, #112]
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
-	WORD $0x6e33ddce // fmul v14.4s, v14.4s, v19.4s
-	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
-	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x6e33dd4a // fmul v10.4s, v10.4s, v19.4s
-	WORD $0x4e34d54a // fadd v10.4s, v10.4s, v20.4s
+	WORD $0x3dc00092 // ldr q18, [x4]
+	WORD $0x3dc01093 // ldr q19, [x4, #64]
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x4e33d442 // fadd v2.4s, v2.4s, v19.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e33dcc6 // fmul v6.4s, v6.4s, v19.4s
-	WORD $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4c6 // fadd v6.4s, v6.4s, v19.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
+	WORD $0x4e33d54a // fadd v10.4s, v10.4s, v19.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
+	WORD $0x4e33d5ce // fadd v14.4s, v14.4s, v19.4s
+	WORD $0x3dc00492 // ldr q18, [x4, #16]
+	WORD $0x3dc01493 // ldr q19, [x4, #80]
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e32dc63 // fmul v3.4s, v3.4s, v18.4s
+	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e32dce7 // fmul v7.4s, v7.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e32dd6b // fmul v11.4s, v11.4s, v18.4s
+	WORD $0x4e33d56b // fadd v11.4s, v11.4s, v19.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
+	WORD $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
+	WORD $0x3dc00892 // ldr q18, [x4, #32]
+	WORD $0x3dc01893 // ldr q19, [x4, #96]
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
+	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
+	WORD $0x4e33d508 // fadd v8.4s, v8.4s, v19.4s
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x6e32dd8c // fmul v12.4s, v12.4s, v18.4s
+	WORD $0x4e33d58c // fadd v12.4s, v12.4s, v19.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
+	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
+	WORD $0x3dc00c92 // ldr q18, [x4, #48]
+	WORD $0x3dc01c93 // ldr q19, [x4, #112]
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e32dca5 // fmul v5.4s, v5.4s, v18.4s
+	WORD $0x4e33d4a5 // fadd v5.4s, v5.4s, v19.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e32dd29 // fmul v9.4s, v9.4s, v18.4s
+	WORD $0x4e33d529 // fadd v9.4s, v9.4s, v19.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e32ddad // fmul v13.4s, v13.4s, v18.4s
+	WORD $0x4e33d5ad // fadd v13.4s, v13.4s, v19.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
+	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	CBZ  R6, panelstore
-	WORD $0x4ea0e9f3 // fcmlt v19.4s, v15.4s, #0.0
-	WORD $0x4e731def // bic v15.16b, v15.16b, v19.16b
-	WORD $0x4ea0e973 // fcmlt v19.4s, v11.4s, #0.0
-	WORD $0x4e731d6b // bic v11.16b, v11.16b, v19.16b
-	WORD $0x4ea0e8f3 // fcmlt v19.4s, v7.4s, #0.0
-	WORD $0x4e731ce7 // bic v7.16b, v7.16b, v19.16b
-	WORD $0x4ea0e873 // fcmlt v19.4s, v3.4s, #0.0
-	WORD $0x4e731c63 // bic v3.16b, v3.16b, v19.16b
-	WORD $0x4ea0ea13 // fcmlt v19.4s, v16.4s, #0.0
-	WORD $0x4e731e10 // bic v16.16b, v16.16b, v19.16b
-	WORD $0x4ea0e993 // fcmlt v19.4s, v12.4s, #0.0
-	WORD $0x4e731d8c // bic v12.16b, v12.16b, v19.16b
-	WORD $0x4ea0e913 // fcmlt v19.4s, v8.4s, #0.0
-	WORD $0x4e731d08 // bic v8.16b, v8.16b, v19.16b
-	WORD $0x4ea0e893 // fcmlt v19.4s, v4.4s, #0.0
-	WORD $0x4e731c84 // bic v4.16b, v4.16b, v19.16b
-	WORD $0x4ea0ea33 // fcmlt v19.4s, v17.4s, #0.0
-	WORD $0x4e731e31 // bic v17.16b, v17.16b, v19.16b
-	WORD $0x4ea0e9b3 // fcmlt v19.4s, v13.4s, #0.0
-	WORD $0x4e731dad // bic v13.16b, v13.16b, v19.16b
-	WORD $0x4ea0e933 // fcmlt v19.4s, v9.4s, #0.0
-	WORD $0x4e731d29 // bic v9.16b, v9.16b, v19.16b
-	WORD $0x4ea0e8b3 // fcmlt v19.4s, v5.4s, #0.0
-	WORD $0x4e731ca5 // bic v5.16b, v5.16b, v19.16b
-	WORD $0x4ea0ea53 // fcmlt v19.4s, v18.4s, #0.0
-	WORD $0x4e731e52 // bic v18.16b, v18.16b, v19.16b
-	WORD $0x4ea0e9d3 // fcmlt v19.4s, v14.4s, #0.0
-	WORD $0x4e731dce // bic v14.16b, v14.16b, v19.16b
-	WORD $0x4ea0e953 // fcmlt v19.4s, v10.4s, #0.0
-	WORD $0x4e731d4a // bic v10.16b, v10.16b, v19.16b
-	WORD $0x4ea0e8d3 // fcmlt v19.4s, v6.4s, #0.0
-	WORD $0x4e731cc6 // bic v6.16b, v6.16b, v19.16b
+	WORD $0x4ea0e852 // fcmlt v18.4s, v2.4s, #0.0
+	WORD $0x4e721c42 // bic v2.16b, v2.16b, v18.16b
+	WORD $0x4ea0e8d2 // fcmlt v18.4s, v6.4s, #0.0
+	WORD $0x4e721cc6 // bic v6.16b, v6.16b, v18.16b
+	WORD $0x4ea0e952 // fcmlt v18.4s, v10.4s, #0.0
+	WORD $0x4e721d4a // bic v10.16b, v10.16b, v18.16b
+	WORD $0x4ea0e9d2 // fcmlt v18.4s, v14.4s, #0.0
+	WORD $0x4e721dce // bic v14.16b, v14.16b, v18.16b
+	WORD $0x4ea0e872 // fcmlt v18.4s, v3.4s, #0.0
+	WORD $0x4e721c63 // bic v3.16b, v3.16b, v18.16b
+	WORD $0x4ea0e8f2 // fcmlt v18.4s, v7.4s, #0.0
+	WORD $0x4e721ce7 // bic v7.16b, v7.16b, v18.16b
+	WORD $0x4ea0e972 // fcmlt v18.4s, v11.4s, #0.0
+	WORD $0x4e721d6b // bic v11.16b, v11.16b, v18.16b
+	WORD $0x4ea0e9f2 // fcmlt v18.4s, v15.4s, #0.0
+	WORD $0x4e721def // bic v15.16b, v15.16b, v18.16b
+	WORD $0x4ea0e892 // fcmlt v18.4s, v4.4s, #0.0
+	WORD $0x4e721c84 // bic v4.16b, v4.16b, v18.16b
+	WORD $0x4ea0e912 // fcmlt v18.4s, v8.4s, #0.0
+	WORD $0x4e721d08 // bic v8.16b, v8.16b, v18.16b
+	WORD $0x4ea0e992 // fcmlt v18.4s, v12.4s, #0.0
+	WORD $0x4e721d8c // bic v12.16b, v12.16b, v18.16b
+	WORD $0x4ea0ea12 // fcmlt v18.4s, v16.4s, #0.0
+	WORD $0x4e721e10 // bic v16.16b, v16.16b, v18.16b
+	WORD $0x4ea0e8b2 // fcmlt v18.4s, v5.4s, #0.0
+	WORD $0x4e721ca5 // bic v5.16b, v5.16b, v18.16b
+	WORD $0x4ea0e932 // fcmlt v18.4s, v9.4s, #0.0
+	WORD $0x4e721d29 // bic v9.16b, v9.16b, v18.16b
+	WORD $0x4ea0e9b2 // fcmlt v18.4s, v13.4s, #0.0
+	WORD $0x4e721dad // bic v13.16b, v13.16b, v18.16b
+	WORD $0x4ea0ea32 // fcmlt v18.4s, v17.4s, #0.0
+	WORD $0x4e721e31 // bic v17.16b, v17.16b, v18.16b
 
 panelstore:
 	WORD $0xaa0503e9 // mov x9, x5
 	CBNZ R8, panelbytes
-	WORD $0xad00412f // stp q15, q16, [x9]
-	WORD $0xad014931 // stp q17, q18, [x9, #32]
+	WORD $0xad000d22 // stp q2, q3, [x9]
+	WORD $0xad011524 // stp q4, q5, [x9, #32]
 	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0xad00312b // stp q11, q12, [x9]
-	WORD $0xad01392d // stp q13, q14, [x9, #32]
+	WORD $0xad001d26 // stp q6, q7, [x9]
+	WORD $0xad012528 // stp q8, q9, [x9, #32]
 	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0xad002127 // stp q7, q8, [x9]
-	WORD $0xad012929 // stp q9, q10, [x9, #32]
+	WORD $0xad002d2a // stp q10, q11, [x9]
+	WORD $0xad01352c // stp q12, q13, [x9, #32]
 	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0xad001123 // stp q3, q4, [x9]
-	WORD $0xad011925 // stp q5, q6, [x9, #32]
+	WORD $0xad003d2e // stp q14, q15, [x9]
+	WORD $0xad014530 // stp q16, q17, [x9, #32]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x910100a5 // add x5, x5, #64
 	JMP  panelstored
 
 panelbytes:
-	WORD $0x6e20ddef // fmul v15.4s, v15.4s, v0.4s
-	WORD $0x6ea2e5f3 // fcmgt v19.4s, v15.4s, v2.4s
-	WORD $0x6ef31c4f // bif v15.16b, v2.16b, v19.16b
-	WORD $0x6eafe433 // fcmgt v19.4s, v1.4s, v15.4s
-	WORD $0x6ef31c2f // bif v15.16b, v1.16b, v19.16b
-	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
-	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
-	WORD $0x6ea2e613 // fcmgt v19.4s, v16.4s, v2.4s
-	WORD $0x6ef31c50 // bif v16.16b, v2.16b, v19.16b
-	WORD $0x6eb0e433 // fcmgt v19.4s, v1.4s, v16.4s
-	WORD $0x6ef31c30 // bif v16.16b, v1.16b, v19.16b
-	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
-	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	WORD $0x6ea2e633 // fcmgt v19.4s, v17.4s, v2.4s
-	WORD $0x6ef31c51 // bif v17.16b, v2.16b, v19.16b
-	WORD $0x6eb1e433 // fcmgt v19.4s, v1.4s, v17.4s
-	WORD $0x6ef31c31 // bif v17.16b, v1.16b, v19.16b
-	WORD $0x4e21ca31 // fcvtas v17.4s, v17.4s
-	WORD $0x6e20de52 // fmul v18.4s, v18.4s, v0.4s
-	WORD $0x6ea2e653 // fcmgt v19.4s, v18.4s, v2.4s
-	WORD $0x6ef31c52 // bif v18.16b, v2.16b, v19.16b
-	WORD $0x6eb2e433 // fcmgt v19.4s, v1.4s, v18.4s
-	WORD $0x6ef31c32 // bif v18.16b, v1.16b, v19.16b
-	WORD $0x4e21ca52 // fcvtas v18.4s, v18.4s
-	WORD $0x0e6129ef // xtn v15.4h, v15.4s
-	WORD $0x4e612a0f // xtn2 v15.8h, v16.4s
-	WORD $0x0e612a31 // xtn v17.4h, v17.4s
-	WORD $0x4e612a51 // xtn2 v17.8h, v18.4s
-	WORD $0x0e2129ef // xtn v15.8b, v15.8h
-	WORD $0x4e212a2f // xtn2 v15.16b, v17.8h
-	WORD $0x3d80012f // str q15, [x9]
-	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
-	WORD $0x6ea2e56f // fcmgt v15.4s, v11.4s, v2.4s
-	WORD $0x6eef1c4b // bif v11.16b, v2.16b, v15.16b
-	WORD $0x6eabe42f // fcmgt v15.4s, v1.4s, v11.4s
-	WORD $0x6eef1c2b // bif v11.16b, v1.16b, v15.16b
-	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
-	WORD $0x6e20dd8c // fmul v12.4s, v12.4s, v0.4s
-	WORD $0x6ea2e58f // fcmgt v15.4s, v12.4s, v2.4s
-	WORD $0x6eef1c4c // bif v12.16b, v2.16b, v15.16b
-	WORD $0x6eace42f // fcmgt v15.4s, v1.4s, v12.4s
-	WORD $0x6eef1c2c // bif v12.16b, v1.16b, v15.16b
-	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
-	WORD $0x6e20ddad // fmul v13.4s, v13.4s, v0.4s
-	WORD $0x6ea2e5af // fcmgt v15.4s, v13.4s, v2.4s
-	WORD $0x6eef1c4d // bif v13.16b, v2.16b, v15.16b
-	WORD $0x6eade42f // fcmgt v15.4s, v1.4s, v13.4s
-	WORD $0x6eef1c2d // bif v13.16b, v1.16b, v15.16b
-	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
-	WORD $0x6e20ddce // fmul v14.4s, v14.4s, v0.4s
-	WORD $0x6ea2e5cf // fcmgt v15.4s, v14.4s, v2.4s
-	WORD $0x6eef1c4e // bif v14.16b, v2.16b, v15.16b
-	WORD $0x6eaee42f // fcmgt v15.4s, v1.4s, v14.4s
-	WORD $0x6eef1c2e // bif v14.16b, v1.16b, v15.16b
-	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
-	WORD $0x0e61296b // xtn v11.4h, v11.4s
-	WORD $0x4e61298b // xtn2 v11.8h, v12.4s
-	WORD $0x0e6129ad // xtn v13.4h, v13.4s
-	WORD $0x4e6129cd // xtn2 v13.8h, v14.4s
-	WORD $0x0e21296b // xtn v11.8b, v11.8h
-	WORD $0x4e2129ab // xtn2 v11.16b, v13.8h
-	WORD $0x3d80012b // str q11, [x9]
-	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
-	WORD $0x6ea2e4eb // fcmgt v11.4s, v7.4s, v2.4s
-	WORD $0x6eeb1c47 // bif v7.16b, v2.16b, v11.16b
-	WORD $0x6ea7e42b // fcmgt v11.4s, v1.4s, v7.4s
-	WORD $0x6eeb1c27 // bif v7.16b, v1.16b, v11.16b
-	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
-	WORD $0x6e20dd08 // fmul v8.4s, v8.4s, v0.4s
-	WORD $0x6ea2e50b // fcmgt v11.4s, v8.4s, v2.4s
-	WORD $0x6eeb1c48 // bif v8.16b, v2.16b, v11.16b
-	WORD $0x6ea8e42b // fcmgt v11.4s, v1.4s, v8.4s
-	WORD $0x6eeb1c28 // bif v8.16b, v1.16b, v11.16b
-	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
-	WORD $0x6e20dd29 // fmul v9.4s, v9.4s, v0.4s
-	WORD $0x6ea2e52b // fcmgt v11.4s, v9.4s, v2.4s
-	WORD $0x6eeb1c49 // bif v9.16b, v2.16b, v11.16b
-	WORD $0x6ea9e42b // fcmgt v11.4s, v1.4s, v9.4s
-	WORD $0x6eeb1c29 // bif v9.16b, v1.16b, v11.16b
-	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
-	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
-	WORD $0x6ea2e54b // fcmgt v11.4s, v10.4s, v2.4s
-	WORD $0x6eeb1c4a // bif v10.16b, v2.16b, v11.16b
-	WORD $0x6eaae42b // fcmgt v11.4s, v1.4s, v10.4s
-	WORD $0x6eeb1c2a // bif v10.16b, v1.16b, v11.16b
-	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
-	WORD $0x0e6128e7 // xtn v7.4h, v7.4s
-	WORD $0x4e612907 // xtn2 v7.8h, v8.4s
-	WORD $0x0e612929 // xtn v9.4h, v9.4s
-	WORD $0x4e612949 // xtn2 v9.8h, v10.4s
-	WORD $0x0e2128e7 // xtn v7.8b, v7.8h
-	WORD $0x4e212927 // xtn2 v7.16b, v9.8h
-	WORD $0x3d800127 // str q7, [x9]
-	WORD $0x8b000129 // add x9, x9, x0
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21c442 // fmaxnm v2.4s, v2.4s, v1.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x6ea2e467 // fcmgt v7.4s, v3.4s, v2.4s
-	WORD $0x6ee71c43 // bif v3.16b, v2.16b, v7.16b
-	WORD $0x6ea3e427 // fcmgt v7.4s, v1.4s, v3.4s
-	WORD $0x6ee71c23 // bif v3.16b, v1.16b, v7.16b
+	WORD $0x4e21c463 // fmaxnm v3.4s, v3.4s, v1.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6ee71c44 // bif v4.16b, v2.16b, v7.16b
-	WORD $0x6ea4e427 // fcmgt v7.4s, v1.4s, v4.4s
-	WORD $0x6ee71c24 // bif v4.16b, v1.16b, v7.16b
+	WORD $0x4e21c484 // fmaxnm v4.4s, v4.4s, v1.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x6ea2e4a7 // fcmgt v7.4s, v5.4s, v2.4s
-	WORD $0x6ee71c45 // bif v5.16b, v2.16b, v7.16b
-	WORD $0x6ea5e427 // fcmgt v7.4s, v1.4s, v5.4s
-	WORD $0x6ee71c25 // bif v5.16b, v1.16b, v7.16b
+	WORD $0x4e21c4a5 // fmaxnm v5.4s, v5.4s, v1.4s
 	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
+	WORD $0x3d800122 // str q2, [x9]
+	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	WORD $0x6ea2e4c7 // fcmgt v7.4s, v6.4s, v2.4s
-	WORD $0x6ee71c46 // bif v6.16b, v2.16b, v7.16b
-	WORD $0x6ea6e427 // fcmgt v7.4s, v1.4s, v6.4s
-	WORD $0x6ee71c26 // bif v6.16b, v1.16b, v7.16b
+	WORD $0x4e21c4c6 // fmaxnm v6.4s, v6.4s, v1.4s
 	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	WORD $0x4e612883 // xtn2 v3.8h, v4.4s
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	WORD $0x4e6128c5 // xtn2 v5.8h, v6.4s
-	WORD $0x0e212863 // xtn v3.8b, v3.8h
-	WORD $0x4e2128a3 // xtn2 v3.16b, v5.8h
-	WORD $0x3d800123 // str q3, [x9]
+	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
+	WORD $0x4e21c4e7 // fmaxnm v7.4s, v7.4s, v1.4s
+	WORD $0x4e21c8e7 // fcvtas v7.4s, v7.4s
+	WORD $0x6e20dd08 // fmul v8.4s, v8.4s, v0.4s
+	WORD $0x4e21c508 // fmaxnm v8.4s, v8.4s, v1.4s
+	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
+	WORD $0x6e20dd29 // fmul v9.4s, v9.4s, v0.4s
+	WORD $0x4e21c529 // fmaxnm v9.4s, v9.4s, v1.4s
+	WORD $0x4e21c929 // fcvtas v9.4s, v9.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x0e2148c6 // sqxtn v6.8b, v6.8h
+	WORD $0x4e214906 // sqxtn2 v6.16b, v8.8h
+	WORD $0x3d800126 // str q6, [x9]
+	WORD $0x8b000129 // add x9, x9, x0
+	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
+	WORD $0x4e21c54a // fmaxnm v10.4s, v10.4s, v1.4s
+	WORD $0x4e21c94a // fcvtas v10.4s, v10.4s
+	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
+	WORD $0x4e21c56b // fmaxnm v11.4s, v11.4s, v1.4s
+	WORD $0x4e21c96b // fcvtas v11.4s, v11.4s
+	WORD $0x6e20dd8c // fmul v12.4s, v12.4s, v0.4s
+	WORD $0x4e21c58c // fmaxnm v12.4s, v12.4s, v1.4s
+	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
+	WORD $0x6e20ddad // fmul v13.4s, v13.4s, v0.4s
+	WORD $0x4e21c5ad // fmaxnm v13.4s, v13.4s, v1.4s
+	WORD $0x4e21c9ad // fcvtas v13.4s, v13.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x0e21494a // sqxtn v10.8b, v10.8h
+	WORD $0x4e21498a // sqxtn2 v10.16b, v12.8h
+	WORD $0x3d80012a // str q10, [x9]
+	WORD $0x8b000129 // add x9, x9, x0
+	WORD $0x6e20ddce // fmul v14.4s, v14.4s, v0.4s
+	WORD $0x4e21c5ce // fmaxnm v14.4s, v14.4s, v1.4s
+	WORD $0x4e21c9ce // fcvtas v14.4s, v14.4s
+	WORD $0x6e20ddef // fmul v15.4s, v15.4s, v0.4s
+	WORD $0x4e21c5ef // fmaxnm v15.4s, v15.4s, v1.4s
+	WORD $0x4e21c9ef // fcvtas v15.4s, v15.4s
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	WORD $0x4e21c610 // fmaxnm v16.4s, v16.4s, v1.4s
+	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
+	WORD $0x4e21c631 // fmaxnm v17.4s, v17.4s, v1.4s
+	WORD $0x4e21ca31 // fcvtas v17.4s, v17.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e614a10 // sqxtn v16.4h, v16.4s
+	WORD $0x4e614a30 // sqxtn2 v16.8h, v17.4s
+	WORD $0x0e2149ce // sqxtn v14.8b, v14.8h
+	WORD $0x4e214a0e // sqxtn2 v14.16b, v16.8h
+	WORD $0x3d80012e // str q14, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x910040a5 // add x5, x5, #16
 
@@ -6810,120 +6175,108 @@ panelstored:
 fours:
 	WORD $0xf100043f // cmp x1, #1
 	BLT  done
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0xf9400449 // ldr x9, [x2, #8]
 	WORD $0xf940084a // ldr x10, [x2, #16]
 	WORD $0xaa0703eb // mov x11, x7
 
 fourtap:
-	WORD $0xbd400167 // ldr s7, [x11]
-	WORD $0x0f08a4e7 // sxtl v7.8h, v7.8b
+	WORD $0xbd400166 // ldr s6, [x11]
+	WORD $0x0f08a4c6 // sxtl v6.8h, v6.8b
 	WORD $0x9100416b // add x11, x11, #16
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x0f08a508 // sxtl v8.8h, v8.8b
-	WORD $0x0e6880e6 // smlal v6.4s, v7.4h, v8.4h
+	WORD $0xbd400187 // ldr s7, [x12]
+	WORD $0x0f08a4e7 // sxtl v7.8h, v7.8b
+	WORD $0x0e6780c2 // smlal v2.4s, v6.4h, v7.4h
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x0f08a508 // sxtl v8.8h, v8.8b
-	WORD $0x0e6880e5 // smlal v5.4s, v7.4h, v8.4h
+	WORD $0xbd400187 // ldr s7, [x12]
+	WORD $0x0f08a4e7 // sxtl v7.8h, v7.8b
+	WORD $0x0e6780c3 // smlal v3.4s, v6.4h, v7.4h
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x0f08a508 // sxtl v8.8h, v8.8b
-	WORD $0x0e6880e4 // smlal v4.4s, v7.4h, v8.4h
+	WORD $0xbd400187 // ldr s7, [x12]
+	WORD $0x0f08a4e7 // sxtl v7.8h, v7.8b
+	WORD $0x0e6780c4 // smlal v4.4s, v6.4h, v7.4h
 	WORD $0xb840452c // ldr w12, [x9], #4
 	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0xbd400188 // ldr s8, [x12]
-	WORD $0x0f08a508 // sxtl v8.8h, v8.8b
-	WORD $0x0e6880e3 // smlal v3.4s, v7.4h, v8.4h
+	WORD $0xbd400187 // ldr s7, [x12]
+	WORD $0x0f08a4e7 // sxtl v7.8h, v7.8b
+	WORD $0x0e6780c5 // smlal v5.4s, v6.4h, v7.4h
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, fourtap
-	WORD $0x3dc00087 // ldr q7, [x4]
-	WORD $0x3dc01088 // ldr q8, [x4, #64]
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x3dc00086 // ldr q6, [x4]
+	WORD $0x3dc01087 // ldr q7, [x4, #64]
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	CBZ  R6, fourstore
-	WORD $0x4ea0e8c7 // fcmlt v7.4s, v6.4s, #0.0
-	WORD $0x4e671cc6 // bic v6.16b, v6.16b, v7.16b
-	WORD $0x4ea0e8a7 // fcmlt v7.4s, v5.4s, #0.0
-	WORD $0x4e671ca5 // bic v5.16b, v5.16b, v7.16b
-	WORD $0x4ea0e887 // fcmlt v7.4s, v4.4s, #0.0
-	WORD $0x4e671c84 // bic v4.16b, v4.16b, v7.16b
-	WORD $0x4ea0e867 // fcmlt v7.4s, v3.4s, #0.0
-	WORD $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
+	WORD $0x4ea0e846 // fcmlt v6.4s, v2.4s, #0.0
+	WORD $0x4e661c42 // bic v2.16b, v2.16b, v6.16b
+	WORD $0x4ea0e866 // fcmlt v6.4s, v3.4s, #0.0
+	WORD $0x4e661c63 // bic v3.16b, v3.16b, v6.16b
+	WORD $0x4ea0e886 // fcmlt v6.4s, v4.4s, #0.0
+	WORD $0x4e661c84 // bic v4.16b, v4.16b, v6.16b
+	WORD $0x4ea0e8a6 // fcmlt v6.4s, v5.4s, #0.0
+	WORD $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
 
 fourstore:
 	WORD $0xaa0503e9 // mov x9, x5
 	CBNZ R8, fourbytes
 	WORD $0xf100103f // cmp x1, #4
 	BLT  some
-	WORD $0x3d800126 // str q6, [x9]
+	WORD $0x3d800122 // str q2, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0x3d800125 // str q5, [x9]
+	WORD $0x3d800123 // str q3, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x3d800124 // str q4, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0x3d800123 // str q3, [x9]
+	WORD $0x3d800125 // str q5, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x910040a5 // add x5, x5, #16
 	JMP  fourstored
 
 fourbytes:
-	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	WORD $0x6ea2e4c7 // fcmgt v7.4s, v6.4s, v2.4s
-	WORD $0x6ee71c46 // bif v6.16b, v2.16b, v7.16b
-	WORD $0x6ea6e427 // fcmgt v7.4s, v1.4s, v6.4s
-	WORD $0x6ee71c26 // bif v6.16b, v1.16b, v7.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x0e6128c6 // xtn v6.4h, v6.4s
-	WORD $0x0e2128c6 // xtn v6.8b, v6.8h
-	WORD $0xbd000126 // str s6, [x9]
-	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x6ea2e4a6 // fcmgt v6.4s, v5.4s, v2.4s
-	WORD $0x6ee61c45 // bif v5.16b, v2.16b, v6.16b
-	WORD $0x6ea5e426 // fcmgt v6.4s, v1.4s, v5.4s
-	WORD $0x6ee61c25 // bif v5.16b, v1.16b, v6.16b
-	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	WORD $0x0e2128a5 // xtn v5.8b, v5.8h
-	WORD $0xbd000125 // str s5, [x9]
-	WORD $0x8b000129 // add x9, x9, x0
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x6ea2e485 // fcmgt v5.4s, v4.4s, v2.4s
-	WORD $0x6ee51c44 // bif v4.16b, v2.16b, v5.16b
-	WORD $0x6ea4e425 // fcmgt v5.4s, v1.4s, v4.4s
-	WORD $0x6ee51c24 // bif v4.16b, v1.16b, v5.16b
-	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
-	WORD $0x0e612884 // xtn v4.4h, v4.4s
-	WORD $0x0e212884 // xtn v4.8b, v4.8h
-	WORD $0xbd000124 // str s4, [x9]
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21c442 // fmaxnm v2.4s, v2.4s, v1.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0xbd000122 // str s2, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x6ea2e464 // fcmgt v4.4s, v3.4s, v2.4s
-	WORD $0x6ee41c43 // bif v3.16b, v2.16b, v4.16b
-	WORD $0x6ea3e424 // fcmgt v4.4s, v1.4s, v3.4s
-	WORD $0x6ee41c23 // bif v3.16b, v1.16b, v4.16b
+	WORD $0x4e21c463 // fmaxnm v3.4s, v3.4s, v1.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	WORD $0x0e212863 // xtn v3.8b, v3.8h
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x0e214863 // sqxtn v3.8b, v3.8h
 	WORD $0xbd000123 // str s3, [x9]
+	WORD $0x8b000129 // add x9, x9, x0
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x4e21c484 // fmaxnm v4.4s, v4.4s, v1.4s
+	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
+	WORD $0xbd000124 // str s4, [x9]
+	WORD $0x8b000129 // add x9, x9, x0
+	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
+	WORD $0x4e21c4a5 // fmaxnm v5.4s, v5.4s, v1.4s
+	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x0e2148a5 // sqxtn v5.8b, v5.8h
+	WORD $0xbd000125 // str s5, [x9]
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0x910010a5 // add x5, x5, #4
 
@@ -6937,23 +6290,23 @@ fourstored:
 some:
 	WORD $0xaa0903e2 // mov x2, x9
 	TBZ  $1, R1, pixel0one
-	WORD $0xfc008446 // str d6, [x2], #8
-	WORD $0x6e0640c6 // ext v6.16b, v6.16b, v6.16b, #8
+	WORD $0xfc008442 // str d2, [x2], #8
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
 
 pixel0one:
 	TBZ  $0, R1, pixel0done
-	WORD $0xbd000046 // str s6, [x2]
+	WORD $0xbd000042 // str s2, [x2]
 
 pixel0done:
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0xaa0903e2 // mov x2, x9
 	TBZ  $1, R1, pixel1one
-	WORD $0xfc008445 // str d5, [x2], #8
-	WORD $0x6e0540a5 // ext v5.16b, v5.16b, v5.16b, #8
+	WORD $0xfc008443 // str d3, [x2], #8
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
 
 pixel1one:
 	TBZ  $0, R1, pixel1done
-	WORD $0xbd000045 // str s5, [x2]
+	WORD $0xbd000043 // str s3, [x2]
 
 pixel1done:
 	WORD $0x8b000129 // add x9, x9, x0
@@ -6970,12 +6323,12 @@ pixel2done:
 	WORD $0x8b000129 // add x9, x9, x0
 	WORD $0xaa0903e2 // mov x2, x9
 	TBZ  $1, R1, pixel3one
-	WORD $0xfc008443 // str d3, [x2], #8
-	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+	WORD $0xfc008445 // str d5, [x2], #8
+	WORD $0x6e0540a5 // ext v5.16b, v5.16b, v5.16b, #8
 
 pixel3one:
 	TBZ  $0, R1, pixel3done
-	WORD $0xbd000043 // str s3, [x2]
+	WORD $0xbd000045 // str s5, [x2]
 
 pixel3done:
 	WORD $0x8b000129 // add x9, x9, x0
@@ -6991,10 +6344,8 @@ TEXT ·quantizeNEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400403 // ldr x3, [x0, #8]
 	WORD $0x9100e004 // add x4, x0, #56
 	WORD $0x4d40c880 // ld1r {v0.4s}, [x4]
-	WORD $0xd2a85fc4 // movz x4, #17150, lsl #16
-	WORD $0x4e040c81 // dup v1.4s, w4
 	WORD $0xd2b85fc4 // movz x4, #49918, lsl #16
-	WORD $0x4e040c82 // dup v2.4s, w4
+	WORD $0x4e040c81 // dup v1.4s, w4
 
 row:
 	WORD $0xf9400005 // ldr x5, [x0]
@@ -7004,82 +6355,63 @@ row:
 by16:
 	WORD $0xf10040bf // cmp x5, #16
 	BLT  by4
-	WORD $0xad4010c3 // ldp q3, q4, [x6]
-	WORD $0xad4118c5 // ldp q5, q6, [x6, #32]
+	WORD $0xacc10cc2 // ldp q2, q3, [x6], #32
+	WORD $0xacc114c4 // ldp q4, q5, [x6], #32
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21c442 // fmaxnm v2.4s, v2.4s, v1.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x6ea2e467 // fcmgt v7.4s, v3.4s, v2.4s
-	WORD $0x6ee71c43 // bif v3.16b, v2.16b, v7.16b
-	WORD $0x6ea3e427 // fcmgt v7.4s, v1.4s, v3.4s
-	WORD $0x6ee71c23 // bif v3.16b, v1.16b, v7.16b
+	WORD $0x4e21c463 // fmaxnm v3.4s, v3.4s, v1.4s
 	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6ee71c44 // bif v4.16b, v2.16b, v7.16b
-	WORD $0x6ea4e427 // fcmgt v7.4s, v1.4s, v4.4s
-	WORD $0x6ee71c24 // bif v4.16b, v1.16b, v7.16b
+	WORD $0x4e21c484 // fmaxnm v4.4s, v4.4s, v1.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x6ea2e4a7 // fcmgt v7.4s, v5.4s, v2.4s
-	WORD $0x6ee71c45 // bif v5.16b, v2.16b, v7.16b
-	WORD $0x6ea5e427 // fcmgt v7.4s, v1.4s, v5.4s
-	WORD $0x6ee71c25 // bif v5.16b, v1.16b, v7.16b
+	WORD $0x4e21c4a5 // fmaxnm v5.4s, v5.4s, v1.4s
 	WORD $0x4e21c8a5 // fcvtas v5.4s, v5.4s
-	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	WORD $0x6ea2e4c7 // fcmgt v7.4s, v6.4s, v2.4s
-	WORD $0x6ee71c46 // bif v6.16b, v2.16b, v7.16b
-	WORD $0x6ea6e427 // fcmgt v7.4s, v1.4s, v6.4s
-	WORD $0x6ee71c26 // bif v6.16b, v1.16b, v7.16b
-	WORD $0x4e21c8c6 // fcvtas v6.4s, v6.4s
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	WORD $0x4e612883 // xtn2 v3.8h, v4.4s
-	WORD $0x0e6128a5 // xtn v5.4h, v5.4s
-	WORD $0x4e6128c5 // xtn2 v5.8h, v6.4s
-	WORD $0x0e212863 // xtn v3.8b, v3.8h
-	WORD $0x4e2128a3 // xtn2 v3.16b, v5.8h
-	WORD $0x3c810483 // str q3, [x4], #16
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
+	WORD $0x3c810482 // str q2, [x4], #16
 	WORD $0xd10040a5 // sub x5, x5, #16
 	JMP  by16
 
 by4:
 	WORD $0xf10010bf // cmp x5, #4
 	BLT  by1
-	WORD $0x3cc104c3 // ldr q3, [x6], #16
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x6ea2e464 // fcmgt v4.4s, v3.4s, v2.4s
-	WORD $0x6ee41c43 // bif v3.16b, v2.16b, v4.16b
-	WORD $0x6ea3e424 // fcmgt v4.4s, v1.4s, v3.4s
-	WORD $0x6ee41c23 // bif v3.16b, v1.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	WORD $0x0e212863 // xtn v3.8b, v3.8h
-	WORD $0xbc004483 // str s3, [x4], #4
+	WORD $0x3cc104c2 // ldr q2, [x6], #16
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21c442 // fmaxnm v2.4s, v2.4s, v1.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0xbc004482 // str s2, [x4], #4
 	WORD $0xd10010a5 // sub x5, x5, #4
 	JMP  by4
 
 by1:
 	WORD $0xf10004bf // cmp x5, #1
 	BLT  pad
-	WORD $0xbc4044c3 // ldr s3, [x6], #4
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x6ea2e464 // fcmgt v4.4s, v3.4s, v2.4s
-	WORD $0x6ee41c43 // bif v3.16b, v2.16b, v4.16b
-	WORD $0x6ea3e424 // fcmgt v4.4s, v1.4s, v3.4s
-	WORD $0x6ee41c23 // bif v3.16b, v1.16b, v4.16b
-	WORD $0x4e21c863 // fcvtas v3.4s, v3.4s
-	WORD $0x0e612863 // xtn v3.4h, v3.4s
-	WORD $0x0e212863 // xtn v3.8b, v3.8h
-	WORD $0x3c001483 // str b3, [x4], #1
+	WORD $0xbc4044c2 // ldr s2, [x6], #4
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21c442 // fmaxnm v2.4s, v2.4s, v1.4s
+	WORD $0x4e21c842 // fcvtas v2.4s, v2.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0x3c001482 // str b2, [x4], #1
 	WORD $0xd10004a5 // sub x5, x5, #1
 	JMP  by1
 
 pad:
 	WORD $0xf9401805 // ldr x5, [x0, #48]
-	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
 
 zero:
 	CBZ  R5, next
-	WORD $0x3c001483 // str b3, [x4], #1
+	WORD $0x3c001482 // str b2, [x4], #1
 	WORD $0xd10004a5 // sub x5, x5, #1
 	JMP  zero
 

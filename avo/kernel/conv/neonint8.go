@@ -103,42 +103,37 @@ func finishInt8NEON(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec) {
 	storeBytes(c, args, acc, out, outStep, last)
 }
 
-// rounder makes int32 of float32 times a number: within ±127, the lower bound where
-// they are no numbers, rounded to the nearest, halves away from zero.
+// rounder makes int32 of float32 times a number: at least -127, which also becomes of what
+// is no number, and rounded to the nearest, halves away from zero. Packing them bounds them from
+// above, by saturation.
 type rounder struct {
 	*arm64.Context
-	scale, most, least arm64.Vec
+	scale, least arm64.Vec
 }
 
 // rounderOf reads the number from a field of an argument struct.
 func rounderOf(c *arm64.Context, args arm64.GP, offset int) rounder {
-	at, r := c.GP(), rounder{c, c.Vec(), c.Vec(), c.Vec()}
+	at, r := c.GP(), rounder{c, c.Vec(), c.Vec()}
 	c.ADDI(offset, args, at)
 	c.LD1R_4S(at, r.scale)
-	c.DUPImm32(int8Most, r.most)
 	c.DUPImm32(int8Least, r.least)
 	return r
 }
 
 func (r rounder) round(x arm64.Vec) {
-	within := r.Vec()
 	r.FMUL(r.scale, x, x)
-	r.FCMGT(r.least, x, within)
-	r.BIF(within, r.least, x)
-	within = r.Vec()
-	r.FCMGT(x, r.most, within)
-	r.BIF(within, r.most, x)
+	r.FMAXNM(r.least, x, x)
 	r.FCVTAS(x, x)
 }
 
 // pack makes 16 bytes of four registers of int32, in the first.
 func (r rounder) pack(x []arm64.Vec) arm64.Vec {
-	r.XTN_4H(x[0], x[0])
-	r.XTN2_8H(x[1], x[0])
-	r.XTN_4H(x[2], x[2])
-	r.XTN2_8H(x[3], x[2])
-	r.XTN_8B(x[0], x[0])
-	r.XTN2_16B(x[2], x[0])
+	r.SQXTN_4H(x[0], x[0])
+	r.SQXTN2_8H(x[1], x[0])
+	r.SQXTN_4H(x[2], x[2])
+	r.SQXTN2_8H(x[3], x[2])
+	r.SQXTN_8B(x[0], x[0])
+	r.SQXTN2_16B(x[2], x[0])
 	return x[0]
 }
 
@@ -407,8 +402,8 @@ func depthwiseInt8NEON(c *arm64.Context, name string, pixels int) {
 	c.Label("fourbytes")
 	for m := range acc {
 		r.round(acc[m][0])
-		c.XTN_4H(acc[m][0], acc[m][0])
-		c.XTN_8B(acc[m][0], acc[m][0])
+		c.SQXTN_4H(acc[m][0], acc[m][0])
+		c.SQXTN_8B(acc[m][0], acc[m][0])
 		c.STRS(acc[m][0], 0, at)
 		c.ADD(outStep, at, at)
 	}
@@ -450,13 +445,12 @@ func quantizeNEON(c *arm64.Context) {
 	c.CMPI(16, n)
 	c.BLT("by4")
 	x := quads(c, 4)
-	c.LDPQ(0, from, x[0], x[1])
-	c.LDPQ(32, from, x[2], x[3])
+	c.LDPQPost(32, from, x[0], x[1])
+	c.LDPQPost(32, from, x[2], x[3])
 	for _, v := range x {
 		r.round(v)
 	}
 	c.STRQPost(r.pack(x), 16, to)
-	c.ADDI(64, from, from)
 	c.SUBI(16, n, n)
 	c.B("by16")
 	for _, by := range []int{4, 1} {
@@ -474,8 +468,8 @@ func quantizeNEON(c *arm64.Context) {
 			c.LDRSPost(4, from, v)
 		}
 		r.round(v)
-		c.XTN_4H(v, v)
-		c.XTN_8B(v, v)
+		c.SQXTN_4H(v, v)
+		c.SQXTN_8B(v, v)
 		if by == 4 {
 			c.STRSPost(v, 4, to)
 		} else {
