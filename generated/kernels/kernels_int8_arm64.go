@@ -49,15 +49,135 @@ func convI8x3x32SDOT(a *convArgs)
 //go:noescape
 func convI8x4x16SDOT(a *convArgs)
 
+// convI8x4x32SDOT computes 4 pixels of 2 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x4x32SDOT(a *convArgs)
+
+// convI8x4x48SDOT computes 4 pixels of 3 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x4x48SDOT(a *convArgs)
+
+// convI8x4x64SDOT computes 4 pixels of 4 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x4x64SDOT(a *convArgs)
+
+// convI8x4x80SDOT computes 4 pixels of 5 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x4x80SDOT(a *convArgs)
+
+// convI8x4x96SDOT computes 4 pixels of 6 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x4x96SDOT(a *convArgs)
+
+// convI8x4x112SDOT computes 4 pixels of 7 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x4x112SDOT(a *convArgs)
+
+// convI8x4x128SDOT computes 4 pixels of 8 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x4x128SDOT(a *convArgs)
+
 // convI8x5x16SDOT computes 5 pixels of 1 int8 panels; see int8Kernels.
 //
 //go:noescape
 func convI8x5x16SDOT(a *convArgs)
 
+// convI8x5x32SDOT computes 5 pixels of 2 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x5x32SDOT(a *convArgs)
+
+// convI8x5x48SDOT computes 5 pixels of 3 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x5x48SDOT(a *convArgs)
+
+// convI8x5x64SDOT computes 5 pixels of 4 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x5x64SDOT(a *convArgs)
+
+// convI8x5x80SDOT computes 5 pixels of 5 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x5x80SDOT(a *convArgs)
+
+// convI8x5x96SDOT computes 5 pixels of 6 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x5x96SDOT(a *convArgs)
+
+// convI8x5x112SDOT computes 5 pixels of 7 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x5x112SDOT(a *convArgs)
+
+// convI8x5x128SDOT computes 5 pixels of 8 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x5x128SDOT(a *convArgs)
+
 // convI8x6x16SDOT computes 6 pixels of 1 int8 panels; see int8Kernels.
 //
 //go:noescape
 func convI8x6x16SDOT(a *convArgs)
+
+// convI8x6x32SDOT computes 6 pixels of 2 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x6x32SDOT(a *convArgs)
+
+// convI8x6x48SDOT computes 6 pixels of 3 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x6x48SDOT(a *convArgs)
+
+// convI8x6x64SDOT computes 6 pixels of 4 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x6x64SDOT(a *convArgs)
+
+// convI8x6x80SDOT computes 6 pixels of 5 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x6x80SDOT(a *convArgs)
+
+// convI8x6x96SDOT computes 6 pixels of 6 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x6x96SDOT(a *convArgs)
+
+// convI8x6x112SDOT computes 6 pixels of 7 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x6x112SDOT(a *convArgs)
+
+// convI8x6x128SDOT computes 6 pixels of 8 int8 panels; see int8Kernels.
+//
+//go:noescape
+func convI8x6x128SDOT(a *convArgs)
+
+// convI8x4SDOT computes 4 pixels of as many int8 panels as a.panels says; see int8Kernels.
+//
+//go:noescape
+func convI8x4SDOT(a *convArgs)
+
+// convI8x5SDOT computes 5 pixels of as many int8 panels as a.panels says; see int8Kernels.
+//
+//go:noescape
+func convI8x5SDOT(a *convArgs)
+
+// convI8x6SDOT computes 6 pixels of as many int8 panels as a.panels says; see int8Kernels.
+//
+//go:noescape
+func convI8x6SDOT(a *convArgs)
 
 // convI8x1x16NEON computes 1 pixels of 1 int8 panels; see int8Kernels.
 //

@@ -9,70 +9,71 @@
 TEXT ·convI8x1x16SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
+	WORD $0x91030022 // add x2, x1, #192
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9400003 // ldr x3, [x0]
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
+	WORD $0xf9400c06 // ldr x6, [x0, #24]
 
 tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xf10010a7 // subs x7, x5, #4
+	WORD $0xb8404487 // ldr w7, [x4], #4
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xf10010c8 // subs x8, x6, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104c4 // ldr q4, [x6], #16
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0x3cc104e4 // ldr q4, [x7], #16
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4f84e0a0 // sdot v0.4s, v5.16b, v4.4b[0]
 	WORD $0x4f84e0c1 // sdot v1.4s, v6.16b, v4.4b[0]
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4f84e0a2 // sdot v2.4s, v5.16b, v4.4b[0]
 	WORD $0x4f84e0c3 // sdot v3.4s, v6.16b, v4.4b[0]
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4fa4e0a0 // sdot v0.4s, v5.16b, v4.4b[1]
 	WORD $0x4fa4e0c1 // sdot v1.4s, v6.16b, v4.4b[1]
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4fa4e0a2 // sdot v2.4s, v5.16b, v4.4b[1]
 	WORD $0x4fa4e0c3 // sdot v3.4s, v6.16b, v4.4b[1]
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4f84e8a0 // sdot v0.4s, v5.16b, v4.4b[2]
 	WORD $0x4f84e8c1 // sdot v1.4s, v6.16b, v4.4b[2]
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4f84e8a2 // sdot v2.4s, v5.16b, v4.4b[2]
 	WORD $0x4f84e8c3 // sdot v3.4s, v6.16b, v4.4b[2]
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4fa4e8a0 // sdot v0.4s, v5.16b, v4.4b[3]
 	WORD $0x4fa4e8c1 // sdot v1.4s, v6.16b, v4.4b[3]
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4fa4e8a2 // sdot v2.4s, v5.16b, v4.4b[3]
 	WORD $0x4fa4e8c3 // sdot v3.4s, v6.16b, v4.4b[3]
-	WORD $0xf10010e7 // subs x7, x7, #4
+	WORD $0xf1001108 // subs x8, x8, #4
 	BPL  loop
 
 tail:
-	WORD $0x910010e7 // add x7, x7, #4
-	CBZ  R7, next
+	WORD $0x91001108 // add x8, x8, #4
+	CBZ  R8, next
 
 one:
-	WORD $0xbc4044c4 // ldr s4, [x6], #4
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xbc4044e4 // ldr s4, [x7], #4
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4f84e0a0 // sdot v0.4s, v5.16b, v4.4b[0]
 	WORD $0x4f84e0c1 // sdot v1.4s, v6.16b, v4.4b[0]
-	WORD $0xacc11825 // ldp q5, q6, [x1], #32
+	WORD $0xacc11845 // ldp q5, q6, [x2], #32
 	WORD $0x4f84e0a2 // sdot v2.4s, v5.16b, v4.4b[0]
 	WORD $0x4f84e0c3 // sdot v3.4s, v6.16b, v4.4b[0]
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, one
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, one
 
 next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
 	WORD $0x3dc00024 // ldr q4, [x1]
 	WORD $0x3dc01025 // ldr q5, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -105,20 +106,18 @@ next:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c01 // ldr x1, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 partial:
-	WORD $0x91000020 // add x0, x1, #0
+	WORD $0x91000040 // add x0, x2, #0
 	TBZ  $3, R3, pixel0four
 	WORD $0xac810400 // stp q0, q1, [x0], #32
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
@@ -139,7 +138,7 @@ pixel0one:
 	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 bytes:
@@ -165,7 +164,7 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x91000020 // add x0, x1, #0
+	WORD $0x91000040 // add x0, x2, #0
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
@@ -180,7 +179,7 @@ bytes0four:
 	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 // func convI8x1x32SDOT(a *convArgs)
@@ -188,9 +187,9 @@ bytes0done:
 TEXT ·convI8x1x32SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020022 // add x2, x1, x2
+	WORD $0x91030022 // add x2, x1, #192
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0x8b030043 // add x3, x2, x3
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -199,95 +198,96 @@ TEXT ·convI8x1x32SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9400404 // ldr x4, [x0, #8]
-	WORD $0xf9400805 // ldr x5, [x0, #16]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
+	WORD $0xf9400004 // ldr x4, [x0]
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9400c07 // ldr x7, [x0, #24]
 
 tap:
-	WORD $0xb8404487 // ldr w7, [x4], #4
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xf10010c8 // subs x8, x6, #4
+	WORD $0xb84044a8 // ldr w8, [x5], #4
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xf10010e9 // subs x9, x7, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104e8 // ldr q8, [x7], #16
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0x3cc10508 // ldr q8, [x8], #16
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e122 // sdot v2.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e143 // sdot v3.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4f88e124 // sdot v4.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e145 // sdot v5.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4f88e126 // sdot v6.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e147 // sdot v7.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4fa8e120 // sdot v0.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e141 // sdot v1.4s, v10.16b, v8.4b[1]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4fa8e122 // sdot v2.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e143 // sdot v3.4s, v10.16b, v8.4b[1]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4fa8e124 // sdot v4.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e145 // sdot v5.4s, v10.16b, v8.4b[1]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4fa8e126 // sdot v6.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e147 // sdot v7.4s, v10.16b, v8.4b[1]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e920 // sdot v0.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e941 // sdot v1.4s, v10.16b, v8.4b[2]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e922 // sdot v2.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e943 // sdot v3.4s, v10.16b, v8.4b[2]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4f88e924 // sdot v4.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e945 // sdot v5.4s, v10.16b, v8.4b[2]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4f88e926 // sdot v6.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e947 // sdot v7.4s, v10.16b, v8.4b[2]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4fa8e920 // sdot v0.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e941 // sdot v1.4s, v10.16b, v8.4b[3]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4fa8e922 // sdot v2.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e943 // sdot v3.4s, v10.16b, v8.4b[3]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4fa8e924 // sdot v4.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e945 // sdot v5.4s, v10.16b, v8.4b[3]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4fa8e926 // sdot v6.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e947 // sdot v7.4s, v10.16b, v8.4b[3]
-	WORD $0xf1001108 // subs x8, x8, #4
+	WORD $0xf1001129 // subs x9, x9, #4
 	BPL  loop
 
 tail:
-	WORD $0x91001108 // add x8, x8, #4
-	CBZ  R8, next
+	WORD $0x91001129 // add x9, x9, #4
+	CBZ  R9, next
 
 one:
-	WORD $0xbc4044e8 // ldr s8, [x7], #4
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xbc404508 // ldr s8, [x8], #4
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12829 // ldp q9, q10, [x1], #32
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e122 // sdot v2.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e143 // sdot v3.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4f88e124 // sdot v4.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e145 // sdot v5.4s, v10.16b, v8.4b[0]
-	WORD $0xacc12849 // ldp q9, q10, [x2], #32
+	WORD $0xacc12869 // ldp q9, q10, [x3], #32
 	WORD $0x4f88e126 // sdot v6.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e147 // sdot v7.4s, v10.16b, v8.4b[0]
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -308,8 +308,8 @@ next:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -350,24 +350,22 @@ next:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c01 // ldr x1, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0xad021444 // stp q4, q5, [x2, #64]
+	WORD $0xad031c46 // stp q6, q7, [x2, #96]
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0x91010040 // add x0, x2, #64
 	TBZ  $3, R3, pixel0four
 	WORD $0xac811404 // stp q4, q5, [x0], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
@@ -388,7 +386,7 @@ pixel0one:
 	WORD $0xbd000004 // str s4, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 bytes:
@@ -414,7 +412,7 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3d800040 // str q0, [x2]
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -433,7 +431,7 @@ bytes:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x91004020 // add x0, x1, #16
+	WORD $0x91004040 // add x0, x2, #16
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes0done
@@ -448,7 +446,7 @@ bytes0four:
 	WORD $0xbd000004 // str s4, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 // func convI8x1x48SDOT(a *convArgs)
@@ -456,10 +454,10 @@ bytes0done:
 TEXT ·convI8x1x48SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0xf9401403 // ldr x3, [x0, #40]
-	WORD $0x8b030022 // add x2, x1, x3
-	WORD $0x8b030043 // add x3, x2, x3
+	WORD $0x91030022 // add x2, x1, #192
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040043 // add x3, x2, x4
+	WORD $0x8b040064 // add x4, x3, x4
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -472,125 +470,126 @@ TEXT ·convI8x1x48SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0xf9400004 // ldr x4, [x0]
-	WORD $0xf9400405 // ldr x5, [x0, #8]
-	WORD $0xf9400806 // ldr x6, [x0, #16]
-	WORD $0xf9400c07 // ldr x7, [x0, #24]
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9400c08 // ldr x8, [x0, #24]
 
 tap:
-	WORD $0xb84044a8 // ldr w8, [x5], #4
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0xf10010e9 // subs x9, x7, #4
+	WORD $0xb84044c9 // ldr w9, [x6], #4
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xf100110a // subs x10, x8, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc1050c // ldr q12, [x8], #16
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0x3cc1052c // ldr q12, [x9], #16
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a2 // sdot v2.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c3 // sdot v3.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce1a4 // sdot v4.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c5 // sdot v5.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce1a6 // sdot v6.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c7 // sdot v7.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4f8ce1a8 // sdot v8.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c9 // sdot v9.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4f8ce1aa // sdot v10.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1cb // sdot v11.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face1a0 // sdot v0.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c1 // sdot v1.4s, v14.16b, v12.4b[1]
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face1a2 // sdot v2.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c3 // sdot v3.4s, v14.16b, v12.4b[1]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4face1a4 // sdot v4.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c5 // sdot v5.4s, v14.16b, v12.4b[1]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4face1a6 // sdot v6.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c7 // sdot v7.4s, v14.16b, v12.4b[1]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4face1a8 // sdot v8.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c9 // sdot v9.4s, v14.16b, v12.4b[1]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4face1aa // sdot v10.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1cb // sdot v11.4s, v14.16b, v12.4b[1]
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce9a0 // sdot v0.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c1 // sdot v1.4s, v14.16b, v12.4b[2]
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce9a2 // sdot v2.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c3 // sdot v3.4s, v14.16b, v12.4b[2]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce9a4 // sdot v4.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c5 // sdot v5.4s, v14.16b, v12.4b[2]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce9a6 // sdot v6.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c7 // sdot v7.4s, v14.16b, v12.4b[2]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4f8ce9a8 // sdot v8.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c9 // sdot v9.4s, v14.16b, v12.4b[2]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4f8ce9aa // sdot v10.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9cb // sdot v11.4s, v14.16b, v12.4b[2]
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face9a0 // sdot v0.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c1 // sdot v1.4s, v14.16b, v12.4b[3]
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face9a2 // sdot v2.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c3 // sdot v3.4s, v14.16b, v12.4b[3]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4face9a4 // sdot v4.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c5 // sdot v5.4s, v14.16b, v12.4b[3]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4face9a6 // sdot v6.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c7 // sdot v7.4s, v14.16b, v12.4b[3]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4face9a8 // sdot v8.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c9 // sdot v9.4s, v14.16b, v12.4b[3]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4face9aa // sdot v10.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9cb // sdot v11.4s, v14.16b, v12.4b[3]
-	WORD $0xf1001129 // subs x9, x9, #4
+	WORD $0xf100114a // subs x10, x10, #4
 	BPL  loop
 
 tail:
-	WORD $0x91001129 // add x9, x9, #4
-	CBZ  R9, next
+	WORD $0x9100114a // add x10, x10, #4
+	CBZ  R10, next
 
 one:
-	WORD $0xbc40450c // ldr s12, [x8], #4
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xbc40452c // ldr s12, [x9], #4
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1382d // ldp q13, q14, [x1], #32
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a2 // sdot v2.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c3 // sdot v3.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce1a4 // sdot v4.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c5 // sdot v5.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1384d // ldp q13, q14, [x2], #32
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce1a6 // sdot v6.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c7 // sdot v7.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4f8ce1a8 // sdot v8.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c9 // sdot v9.4s, v14.16b, v12.4b[0]
-	WORD $0xacc1386d // ldp q13, q14, [x3], #32
+	WORD $0xacc1388d // ldp q13, q14, [x4], #32
 	WORD $0x4f8ce1aa // sdot v10.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1cb // sdot v11.4s, v14.16b, v12.4b[0]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x3dc0102d // ldr q13, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -611,8 +610,8 @@ next:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x3dc0102d // ldr q13, [x1, #64]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -633,8 +632,8 @@ next:
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x3dc0102d // ldr q13, [x1, #64]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
@@ -683,28 +682,26 @@ next:
 	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c01 // ldr x1, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0xad021444 // stp q4, q5, [x2, #64]
+	WORD $0xad031c46 // stp q6, q7, [x2, #96]
+	WORD $0xad042448 // stp q8, q9, [x2, #128]
+	WORD $0xad052c4a // stp q10, q11, [x2, #160]
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0x91020020 // add x0, x1, #128
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0xad021444 // stp q4, q5, [x2, #64]
+	WORD $0xad031c46 // stp q6, q7, [x2, #96]
+	WORD $0x91020040 // add x0, x2, #128
 	TBZ  $3, R3, pixel0four
 	WORD $0xac812408 // stp q8, q9, [x0], #32
 	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
@@ -725,7 +722,7 @@ pixel0one:
 	WORD $0xbd000008 // str s8, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 bytes:
@@ -751,7 +748,7 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3d800040 // str q0, [x2]
 	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
 	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -770,7 +767,7 @@ bytes:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x3d800424 // str q4, [x1, #16]
+	WORD $0x3d800444 // str q4, [x2, #16]
 	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
 	WORD $0x4e2dc508 // fmaxnm v8.4s, v8.4s, v13.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
@@ -789,7 +786,7 @@ bytes:
 	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
 	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
 	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
-	WORD $0x91008020 // add x0, x1, #32
+	WORD $0x91008040 // add x0, x2, #32
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800008 // str q8, [x0]
 	JMP  bytes0done
@@ -804,7 +801,7 @@ bytes0four:
 	WORD $0xbd000008 // str s8, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 // func convI8x1x64SDOT(a *convArgs)
@@ -812,11 +809,11 @@ bytes0done:
 TEXT ·convI8x1x64SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0xf9401404 // ldr x4, [x0, #40]
-	WORD $0x8b040022 // add x2, x1, x4
-	WORD $0x8b040043 // add x3, x2, x4
-	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0x91030022 // add x2, x1, #192
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050043 // add x3, x2, x5
+	WORD $0x8b050064 // add x4, x3, x5
+	WORD $0x8b050085 // add x5, x4, x5
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -833,155 +830,156 @@ TEXT ·convI8x1x64SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0xf9400005 // ldr x5, [x0]
-	WORD $0xf9400406 // ldr x6, [x0, #8]
-	WORD $0xf9400807 // ldr x7, [x0, #16]
-	WORD $0xf9400c08 // ldr x8, [x0, #24]
+	WORD $0xf9400006 // ldr x6, [x0]
+	WORD $0xf9400407 // ldr x7, [x0, #8]
+	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xf9400c09 // ldr x9, [x0, #24]
 
 tap:
-	WORD $0xb84044c9 // ldr w9, [x6], #4
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xf100110a // subs x10, x8, #4
+	WORD $0xb84044ea // ldr w10, [x7], #4
+	WORD $0x8b06014a // add x10, x10, x6
+	WORD $0xf100112b // subs x11, x9, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc10530 // ldr q16, [x9], #16
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0x3cc10550 // ldr q16, [x10], #16
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90e222 // sdot v2.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e243 // sdot v3.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90e224 // sdot v4.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e245 // sdot v5.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90e226 // sdot v6.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e247 // sdot v7.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90e228 // sdot v8.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e249 // sdot v9.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90e22a // sdot v10.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24b // sdot v11.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4f90e22c // sdot v12.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24d // sdot v13.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4f90e22e // sdot v14.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24f // sdot v15.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4fb0e220 // sdot v0.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e241 // sdot v1.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4fb0e222 // sdot v2.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e243 // sdot v3.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4fb0e224 // sdot v4.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e245 // sdot v5.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4fb0e226 // sdot v6.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e247 // sdot v7.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4fb0e228 // sdot v8.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e249 // sdot v9.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4fb0e22a // sdot v10.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e24b // sdot v11.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4fb0e22c // sdot v12.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e24d // sdot v13.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4fb0e22e // sdot v14.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e24f // sdot v15.4s, v18.16b, v16.4b[1]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90ea20 // sdot v0.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea41 // sdot v1.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90ea22 // sdot v2.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea43 // sdot v3.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90ea24 // sdot v4.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea45 // sdot v5.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90ea26 // sdot v6.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea47 // sdot v7.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90ea28 // sdot v8.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea49 // sdot v9.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90ea2a // sdot v10.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea4b // sdot v11.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4f90ea2c // sdot v12.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea4d // sdot v13.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4f90ea2e // sdot v14.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea4f // sdot v15.4s, v18.16b, v16.4b[2]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4fb0ea20 // sdot v0.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea41 // sdot v1.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4fb0ea22 // sdot v2.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea43 // sdot v3.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4fb0ea24 // sdot v4.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea45 // sdot v5.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4fb0ea26 // sdot v6.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea47 // sdot v7.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4fb0ea28 // sdot v8.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea49 // sdot v9.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4fb0ea2a // sdot v10.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea4b // sdot v11.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4fb0ea2c // sdot v12.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea4d // sdot v13.4s, v18.16b, v16.4b[3]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4fb0ea2e // sdot v14.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea4f // sdot v15.4s, v18.16b, v16.4b[3]
-	WORD $0xf100114a // subs x10, x10, #4
+	WORD $0xf100116b // subs x11, x11, #4
 	BPL  loop
 
 tail:
-	WORD $0x9100114a // add x10, x10, #4
-	CBZ  R10, next
+	WORD $0x9100116b // add x11, x11, #4
+	CBZ  R11, next
 
 one:
-	WORD $0xbc404530 // ldr s16, [x9], #4
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xbc404550 // ldr s16, [x10], #4
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14831 // ldp q17, q18, [x1], #32
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90e222 // sdot v2.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e243 // sdot v3.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90e224 // sdot v4.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e245 // sdot v5.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14851 // ldp q17, q18, [x2], #32
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90e226 // sdot v6.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e247 // sdot v7.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90e228 // sdot v8.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e249 // sdot v9.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14871 // ldp q17, q18, [x3], #32
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90e22a // sdot v10.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24b // sdot v11.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4f90e22c // sdot v12.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24d // sdot v13.4s, v18.16b, v16.4b[0]
-	WORD $0xacc14891 // ldp q17, q18, [x4], #32
+	WORD $0xacc148b1 // ldp q17, q18, [x5], #32
 	WORD $0x4f90e22e // sdot v14.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24f // sdot v15.4s, v18.16b, v16.4b[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
 
 next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, tap
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -1002,8 +1000,8 @@ next:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1024,8 +1022,8 @@ next:
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
 	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
@@ -1046,8 +1044,8 @@ next:
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
 	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
@@ -1104,32 +1102,30 @@ next:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c01 // ldr x1, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
-	WORD $0xad06342c // stp q12, q13, [x1, #192]
-	WORD $0xad073c2e // stp q14, q15, [x1, #224]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0xad021444 // stp q4, q5, [x2, #64]
+	WORD $0xad031c46 // stp q6, q7, [x2, #96]
+	WORD $0xad042448 // stp q8, q9, [x2, #128]
+	WORD $0xad052c4a // stp q10, q11, [x2, #160]
+	WORD $0xad06344c // stp q12, q13, [x2, #192]
+	WORD $0xad073c4e // stp q14, q15, [x2, #224]
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
-	WORD $0x91030020 // add x0, x1, #192
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0xad021444 // stp q4, q5, [x2, #64]
+	WORD $0xad031c46 // stp q6, q7, [x2, #96]
+	WORD $0xad042448 // stp q8, q9, [x2, #128]
+	WORD $0xad052c4a // stp q10, q11, [x2, #160]
+	WORD $0x91030040 // add x0, x2, #192
 	TBZ  $3, R3, pixel0four
 	WORD $0xac81340c // stp q12, q13, [x0], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
@@ -1150,7 +1146,7 @@ pixel0one:
 	WORD $0xbd00000c // str s12, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 bytes:
@@ -1176,7 +1172,7 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3d800040 // str q0, [x2]
 	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
 	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -1195,7 +1191,7 @@ bytes:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x3d800424 // str q4, [x1, #16]
+	WORD $0x3d800444 // str q4, [x2, #16]
 	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
 	WORD $0x4e31c508 // fmaxnm v8.4s, v8.4s, v17.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
@@ -1214,7 +1210,7 @@ bytes:
 	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
 	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
 	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
-	WORD $0x3d800828 // str q8, [x1, #32]
+	WORD $0x3d800848 // str q8, [x2, #32]
 	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
 	WORD $0x4e31c58c // fmaxnm v12.4s, v12.4s, v17.4s
 	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
@@ -1233,7 +1229,7 @@ bytes:
 	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
 	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
 	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
-	WORD $0x9100c020 // add x0, x1, #48
+	WORD $0x9100c040 // add x0, x2, #48
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d80000c // str q12, [x0]
 	JMP  bytes0done
@@ -1248,15 +1244,15 @@ bytes0four:
 	WORD $0xbd00000c // str s12, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 // func convI8x2x16SDOT(a *convArgs)
 // Requires: DotProd
 TEXT ·convI8x2x16SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0x91030061 // add x1, x3, #192
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1266,21 +1262,21 @@ TEXT ·convI8x2x16SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
+	WORD $0xf9400c06 // ldr x6, [x0, #24]
 
 tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xb8404467 // ldr w7, [x3], #4
+	WORD $0xb8404487 // ldr w7, [x4], #4
 	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xf10010a8 // subs x8, x5, #4
+	WORD $0xb8404488 // ldr w8, [x4], #4
+	WORD $0x8b020108 // add x8, x8, x2
+	WORD $0xf10010c9 // subs x9, x6, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104c8 // ldr q8, [x6], #16
-	WORD $0x3cc104e9 // ldr q9, [x7], #16
+	WORD $0x3cc104e8 // ldr q8, [x7], #16
+	WORD $0x3cc10509 // ldr q9, [x8], #16
 	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4f88e140 // sdot v0.4s, v10.16b, v8.4b[0]
 	WORD $0x4f89e144 // sdot v4.4s, v10.16b, v9.4b[0]
@@ -1321,16 +1317,16 @@ loop:
 	WORD $0x4fa9e946 // sdot v6.4s, v10.16b, v9.4b[3]
 	WORD $0x4fa8e963 // sdot v3.4s, v11.16b, v8.4b[3]
 	WORD $0x4fa9e967 // sdot v7.4s, v11.16b, v9.4b[3]
-	WORD $0xf1001108 // subs x8, x8, #4
+	WORD $0xf1001129 // subs x9, x9, #4
 	BPL  loop
 
 tail:
-	WORD $0x91001108 // add x8, x8, #4
-	CBZ  R8, next
+	WORD $0x91001129 // add x9, x9, #4
+	CBZ  R9, next
 
 one:
-	WORD $0xbc4044c8 // ldr s8, [x6], #4
-	WORD $0xbc4044e9 // ldr s9, [x7], #4
+	WORD $0xbc4044e8 // ldr s8, [x7], #4
+	WORD $0xbc404509 // ldr s9, [x8], #4
 	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4f88e140 // sdot v0.4s, v10.16b, v8.4b[0]
 	WORD $0x4f89e144 // sdot v4.4s, v10.16b, v9.4b[0]
@@ -1341,47 +1337,48 @@ one:
 	WORD $0x4f89e146 // sdot v6.4s, v10.16b, v9.4b[0]
 	WORD $0x4f88e163 // sdot v3.4s, v11.16b, v8.4b[0]
 	WORD $0x4f89e167 // sdot v7.4s, v11.16b, v9.4b[0]
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00028 // ldr q8, [x1]
-	WORD $0x3dc01029 // ldr q9, [x1, #64]
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9402002 // ldr x2, [x0, #64]
+	WORD $0x3dc00068 // ldr q8, [x3]
+	WORD $0x3dc01069 // ldr q9, [x3, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	WORD $0x3dc00428 // ldr q8, [x1, #16]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
+	WORD $0x3dc00468 // ldr q8, [x3, #16]
+	WORD $0x3dc01469 // ldr q9, [x3, #80]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x3dc00828 // ldr q8, [x1, #32]
-	WORD $0x3dc01829 // ldr q9, [x1, #96]
+	WORD $0x3dc00868 // ldr q8, [x3, #32]
+	WORD $0x3dc01869 // ldr q9, [x3, #96]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x3dc01c29 // ldr q9, [x1, #112]
+	WORD $0x3dc00c68 // ldr q8, [x3, #48]
+	WORD $0x3dc01c69 // ldr q9, [x3, #112]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	CBZ  R3, store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
@@ -1400,66 +1397,64 @@ next:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c03 // ldr x3, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
+	WORD $0xf100405f // cmp x2, #16
 	BNE  partial
 	WORD $0xad000420 // stp q0, q1, [x1]
 	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0xad001424 // stp q4, q5, [x1]
 	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 partial:
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel0four
+	TBZ  $3, R2, pixel0four
 	WORD $0xac810400 // stp q0, q1, [x0], #32
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
 	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
-	TBZ  $2, R3, pixel0two
+	TBZ  $2, R2, pixel0two
 	WORD $0x3c810400 // str q0, [x0], #16
 	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
-	TBZ  $1, R3, pixel0one
+	TBZ  $1, R2, pixel0one
 	WORD $0xfc008400 // str d0, [x0], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
-	TBZ  $0, R3, pixel0done
+	TBZ  $0, R2, pixel0done
 	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel1four
+	TBZ  $3, R2, pixel1four
 	WORD $0xac811404 // stp q4, q5, [x0], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
 	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
-	TBZ  $2, R3, pixel1two
+	TBZ  $2, R2, pixel1two
 	WORD $0x3c810404 // str q4, [x0], #16
 	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
-	TBZ  $1, R3, pixel1one
+	TBZ  $1, R2, pixel1one
 	WORD $0xfc008404 // str d4, [x0], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
-	TBZ  $0, R3, pixel1done
+	TBZ  $0, R2, pixel1done
 	WORD $0xbd000004 // str s4, [x0]
 
 pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 bytes:
@@ -1486,21 +1481,21 @@ bytes:
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes0part
+	TBZ  $4, R2, bytes0part
 	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
 
 bytes0part:
-	TBZ  $3, R3, bytes0four
+	TBZ  $3, R2, bytes0four
 	WORD $0xfc008400 // str d0, [x0], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
-	TBZ  $2, R3, bytes0done
+	TBZ  $2, R2, bytes0done
 	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -1520,21 +1515,21 @@ bytes0done:
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes1part
+	TBZ  $4, R2, bytes1part
 	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes1done
 
 bytes1part:
-	TBZ  $3, R3, bytes1four
+	TBZ  $3, R2, bytes1four
 	WORD $0xfc008404 // str d4, [x0], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
-	TBZ  $2, R3, bytes1done
+	TBZ  $2, R2, bytes1done
 	WORD $0xbd000004 // str s4, [x0]
 
 bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 // func convI8x2x32SDOT(a *convArgs)
@@ -1542,9 +1537,9 @@ bytes1done:
 TEXT ·convI8x2x32SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020022 // add x2, x1, x2
+	WORD $0x91030022 // add x2, x1, #192
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0x8b030043 // add x3, x2, x3
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1561,139 +1556,140 @@ TEXT ·convI8x2x32SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9400404 // ldr x4, [x0, #8]
-	WORD $0xf9400805 // ldr x5, [x0, #16]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
+	WORD $0xf9400004 // ldr x4, [x0]
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9400c07 // ldr x7, [x0, #24]
 
 tap:
-	WORD $0xb8404487 // ldr w7, [x4], #4
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xb8404488 // ldr w8, [x4], #4
-	WORD $0x8b030108 // add x8, x8, x3
-	WORD $0xf10010c9 // subs x9, x6, #4
+	WORD $0xb84044a8 // ldr w8, [x5], #4
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xb84044a9 // ldr w9, [x5], #4
+	WORD $0x8b040129 // add x9, x9, x4
+	WORD $0xf10010ea // subs x10, x7, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104f0 // ldr q16, [x7], #16
-	WORD $0x3cc10511 // ldr q17, [x8], #16
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0x3cc10510 // ldr q16, [x8], #16
+	WORD $0x3cc10531 // ldr q17, [x9], #16
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90e240 // sdot v0.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e248 // sdot v8.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e261 // sdot v1.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e269 // sdot v9.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90e242 // sdot v2.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e24a // sdot v10.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e263 // sdot v3.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e26b // sdot v11.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4f90e244 // sdot v4.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e24c // sdot v12.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e265 // sdot v5.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e26d // sdot v13.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4f90e246 // sdot v6.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e24e // sdot v14.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e267 // sdot v7.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e26f // sdot v15.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4fb0e240 // sdot v0.4s, v18.16b, v16.4b[1]
 	WORD $0x4fb1e248 // sdot v8.4s, v18.16b, v17.4b[1]
 	WORD $0x4fb0e261 // sdot v1.4s, v19.16b, v16.4b[1]
 	WORD $0x4fb1e269 // sdot v9.4s, v19.16b, v17.4b[1]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4fb0e242 // sdot v2.4s, v18.16b, v16.4b[1]
 	WORD $0x4fb1e24a // sdot v10.4s, v18.16b, v17.4b[1]
 	WORD $0x4fb0e263 // sdot v3.4s, v19.16b, v16.4b[1]
 	WORD $0x4fb1e26b // sdot v11.4s, v19.16b, v17.4b[1]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4fb0e244 // sdot v4.4s, v18.16b, v16.4b[1]
 	WORD $0x4fb1e24c // sdot v12.4s, v18.16b, v17.4b[1]
 	WORD $0x4fb0e265 // sdot v5.4s, v19.16b, v16.4b[1]
 	WORD $0x4fb1e26d // sdot v13.4s, v19.16b, v17.4b[1]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4fb0e246 // sdot v6.4s, v18.16b, v16.4b[1]
 	WORD $0x4fb1e24e // sdot v14.4s, v18.16b, v17.4b[1]
 	WORD $0x4fb0e267 // sdot v7.4s, v19.16b, v16.4b[1]
 	WORD $0x4fb1e26f // sdot v15.4s, v19.16b, v17.4b[1]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90ea40 // sdot v0.4s, v18.16b, v16.4b[2]
 	WORD $0x4f91ea48 // sdot v8.4s, v18.16b, v17.4b[2]
 	WORD $0x4f90ea61 // sdot v1.4s, v19.16b, v16.4b[2]
 	WORD $0x4f91ea69 // sdot v9.4s, v19.16b, v17.4b[2]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90ea42 // sdot v2.4s, v18.16b, v16.4b[2]
 	WORD $0x4f91ea4a // sdot v10.4s, v18.16b, v17.4b[2]
 	WORD $0x4f90ea63 // sdot v3.4s, v19.16b, v16.4b[2]
 	WORD $0x4f91ea6b // sdot v11.4s, v19.16b, v17.4b[2]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4f90ea44 // sdot v4.4s, v18.16b, v16.4b[2]
 	WORD $0x4f91ea4c // sdot v12.4s, v18.16b, v17.4b[2]
 	WORD $0x4f90ea65 // sdot v5.4s, v19.16b, v16.4b[2]
 	WORD $0x4f91ea6d // sdot v13.4s, v19.16b, v17.4b[2]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4f90ea46 // sdot v6.4s, v18.16b, v16.4b[2]
 	WORD $0x4f91ea4e // sdot v14.4s, v18.16b, v17.4b[2]
 	WORD $0x4f90ea67 // sdot v7.4s, v19.16b, v16.4b[2]
 	WORD $0x4f91ea6f // sdot v15.4s, v19.16b, v17.4b[2]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4fb0ea40 // sdot v0.4s, v18.16b, v16.4b[3]
 	WORD $0x4fb1ea48 // sdot v8.4s, v18.16b, v17.4b[3]
 	WORD $0x4fb0ea61 // sdot v1.4s, v19.16b, v16.4b[3]
 	WORD $0x4fb1ea69 // sdot v9.4s, v19.16b, v17.4b[3]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4fb0ea42 // sdot v2.4s, v18.16b, v16.4b[3]
 	WORD $0x4fb1ea4a // sdot v10.4s, v18.16b, v17.4b[3]
 	WORD $0x4fb0ea63 // sdot v3.4s, v19.16b, v16.4b[3]
 	WORD $0x4fb1ea6b // sdot v11.4s, v19.16b, v17.4b[3]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4fb0ea44 // sdot v4.4s, v18.16b, v16.4b[3]
 	WORD $0x4fb1ea4c // sdot v12.4s, v18.16b, v17.4b[3]
 	WORD $0x4fb0ea65 // sdot v5.4s, v19.16b, v16.4b[3]
 	WORD $0x4fb1ea6d // sdot v13.4s, v19.16b, v17.4b[3]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4fb0ea46 // sdot v6.4s, v18.16b, v16.4b[3]
 	WORD $0x4fb1ea4e // sdot v14.4s, v18.16b, v17.4b[3]
 	WORD $0x4fb0ea67 // sdot v7.4s, v19.16b, v16.4b[3]
 	WORD $0x4fb1ea6f // sdot v15.4s, v19.16b, v17.4b[3]
-	WORD $0xf1001129 // subs x9, x9, #4
+	WORD $0xf100114a // subs x10, x10, #4
 	BPL  loop
 
 tail:
-	WORD $0x91001129 // add x9, x9, #4
-	CBZ  R9, next
+	WORD $0x9100114a // add x10, x10, #4
+	CBZ  R10, next
 
 one:
-	WORD $0xbc4044f0 // ldr s16, [x7], #4
-	WORD $0xbc404511 // ldr s17, [x8], #4
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xbc404510 // ldr s16, [x8], #4
+	WORD $0xbc404531 // ldr s17, [x9], #4
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90e240 // sdot v0.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e248 // sdot v8.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e261 // sdot v1.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e269 // sdot v9.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90e242 // sdot v2.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e24a // sdot v10.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e263 // sdot v3.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e26b // sdot v11.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4f90e244 // sdot v4.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e24c // sdot v12.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e265 // sdot v5.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e26d // sdot v13.4s, v19.16b, v17.4b[0]
-	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
+	WORD $0xacc14c72 // ldp q18, q19, [x3], #32
 	WORD $0x4f90e246 // sdot v6.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e24e // sdot v14.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e267 // sdot v7.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e26f // sdot v15.4s, v19.16b, v17.4b[0]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -1726,8 +1722,8 @@ next:
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
 	WORD $0x6e30dd6b // fmul v11.4s, v11.4s, v16.4s
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1796,29 +1792,27 @@ next:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c01 // ldr x1, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0xad02342c // stp q12, q13, [x1, #64]
-	WORD $0xad033c2e // stp q14, q15, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0xad021444 // stp q4, q5, [x2, #64]
+	WORD $0xad031c46 // stp q6, q7, [x2, #96]
+	WORD $0x8b010042 // add x2, x2, x1
+	WORD $0xad002448 // stp q8, q9, [x2]
+	WORD $0xad012c4a // stp q10, q11, [x2, #32]
+	WORD $0xad02344c // stp q12, q13, [x2, #64]
+	WORD $0xad033c4e // stp q14, q15, [x2, #96]
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0x91010040 // add x0, x2, #64
 	TBZ  $3, R3, pixel0four
 	WORD $0xac811404 // stp q4, q5, [x0], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
@@ -1839,10 +1833,10 @@ pixel0one:
 	WORD $0xbd000004 // str s4, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
+	WORD $0x8b010042 // add x2, x2, x1
+	WORD $0xad002448 // stp q8, q9, [x2]
+	WORD $0xad012c4a // stp q10, q11, [x2, #32]
+	WORD $0x91010040 // add x0, x2, #64
 	TBZ  $3, R3, pixel1four
 	WORD $0xac81340c // stp q12, q13, [x0], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
@@ -1863,7 +1857,7 @@ pixel1one:
 	WORD $0xbd00000c // str s12, [x0]
 
 pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 bytes:
@@ -1889,7 +1883,7 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3d800040 // str q0, [x2]
 	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
 	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -1908,7 +1902,7 @@ bytes:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x91004020 // add x0, x1, #16
+	WORD $0x91004040 // add x0, x2, #16
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes0done
@@ -1923,7 +1917,7 @@ bytes0four:
 	WORD $0xbd000004 // str s4, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
 	WORD $0x4e31c508 // fmaxnm v8.4s, v8.4s, v17.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
@@ -1942,7 +1936,7 @@ bytes0done:
 	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
 	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
 	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
-	WORD $0x3d800028 // str q8, [x1]
+	WORD $0x3d800048 // str q8, [x2]
 	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
 	WORD $0x4e31c58c // fmaxnm v12.4s, v12.4s, v17.4s
 	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
@@ -1961,7 +1955,7 @@ bytes0done:
 	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
 	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
 	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
-	WORD $0x91004020 // add x0, x1, #16
+	WORD $0x91004040 // add x0, x2, #16
 	TBZ  $4, R3, bytes1part
 	WORD $0x3d80000c // str q12, [x0]
 	JMP  bytes1done
@@ -1976,15 +1970,15 @@ bytes1four:
 	WORD $0xbd00000c // str s12, [x0]
 
 bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 // func convI8x3x16SDOT(a *convArgs)
 // Requires: DotProd
 TEXT ·convI8x3x16SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0x91030061 // add x1, x3, #192
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1998,24 +1992,24 @@ TEXT ·convI8x3x16SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
 	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
+	WORD $0xf9400c06 // ldr x6, [x0, #24]
 
 tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xb8404467 // ldr w7, [x3], #4
+	WORD $0xb8404487 // ldr w7, [x4], #4
 	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xb8404468 // ldr w8, [x3], #4
+	WORD $0xb8404488 // ldr w8, [x4], #4
 	WORD $0x8b020108 // add x8, x8, x2
-	WORD $0xf10010a9 // subs x9, x5, #4
+	WORD $0xb8404489 // ldr w9, [x4], #4
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0xf10010ca // subs x10, x6, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104cc // ldr q12, [x6], #16
-	WORD $0x3cc104ed // ldr q13, [x7], #16
-	WORD $0x3cc1050e // ldr q14, [x8], #16
+	WORD $0x3cc104ec // ldr q12, [x7], #16
+	WORD $0x3cc1050d // ldr q13, [x8], #16
+	WORD $0x3cc1052e // ldr q14, [x9], #16
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4f8ce1e0 // sdot v0.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e4 // sdot v4.4s, v15.16b, v13.4b[0]
@@ -2072,17 +2066,17 @@ loop:
 	WORD $0x4facea03 // sdot v3.4s, v16.16b, v12.4b[3]
 	WORD $0x4fadea07 // sdot v7.4s, v16.16b, v13.4b[3]
 	WORD $0x4faeea0b // sdot v11.4s, v16.16b, v14.4b[3]
-	WORD $0xf1001129 // subs x9, x9, #4
+	WORD $0xf100114a // subs x10, x10, #4
 	BPL  loop
 
 tail:
-	WORD $0x91001129 // add x9, x9, #4
-	CBZ  R9, next
+	WORD $0x9100114a // add x10, x10, #4
+	CBZ  R10, next
 
 one:
-	WORD $0xbc4044cc // ldr s12, [x6], #4
-	WORD $0xbc4044ed // ldr s13, [x7], #4
-	WORD $0xbc40450e // ldr s14, [x8], #4
+	WORD $0xbc4044ec // ldr s12, [x7], #4
+	WORD $0xbc40450d // ldr s13, [x8], #4
+	WORD $0xbc40452e // ldr s14, [x9], #4
 	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4f8ce1e0 // sdot v0.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e4 // sdot v4.4s, v15.16b, v13.4b[0]
@@ -2097,15 +2091,16 @@ one:
 	WORD $0x4f8ce203 // sdot v3.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de207 // sdot v7.4s, v16.16b, v13.4b[0]
 	WORD $0x4f8ee20b // sdot v11.4s, v16.16b, v14.4b[0]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc0002c // ldr q12, [x1]
-	WORD $0x3dc0102d // ldr q13, [x1, #64]
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9402002 // ldr x2, [x0, #64]
+	WORD $0x3dc0006c // ldr q12, [x3]
+	WORD $0x3dc0106d // ldr q13, [x3, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
@@ -2115,8 +2110,8 @@ next:
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x3dc0042c // ldr q12, [x1, #16]
-	WORD $0x3dc0142d // ldr q13, [x1, #80]
+	WORD $0x3dc0046c // ldr q12, [x3, #16]
+	WORD $0x3dc0146d // ldr q13, [x3, #80]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
@@ -2126,8 +2121,8 @@ next:
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD $0x6e2cdd29 // fmul v9.4s, v9.4s, v12.4s
 	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x3dc0082c // ldr q12, [x1, #32]
-	WORD $0x3dc0182d // ldr q13, [x1, #96]
+	WORD $0x3dc0086c // ldr q12, [x3, #32]
+	WORD $0x3dc0186d // ldr q13, [x3, #96]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
@@ -2137,8 +2132,8 @@ next:
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
 	WORD $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
 	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
-	WORD $0x3dc00c2c // ldr q12, [x1, #48]
-	WORD $0x3dc01c2d // ldr q13, [x1, #112]
+	WORD $0x3dc00c6c // ldr q12, [x3, #48]
+	WORD $0x3dc01c6d // ldr q13, [x3, #112]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
@@ -2148,8 +2143,8 @@ next:
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
 	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
 	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	CBZ  R3, store
 	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
 	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
 	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
@@ -2176,91 +2171,89 @@ next:
 	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c03 // ldr x3, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
+	WORD $0xf100405f // cmp x2, #16
 	BNE  partial
 	WORD $0xad000420 // stp q0, q1, [x1]
 	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0xad001424 // stp q4, q5, [x1]
 	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0xad002428 // stp q8, q9, [x1]
 	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 partial:
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel0four
+	TBZ  $3, R2, pixel0four
 	WORD $0xac810400 // stp q0, q1, [x0], #32
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
 	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
-	TBZ  $2, R3, pixel0two
+	TBZ  $2, R2, pixel0two
 	WORD $0x3c810400 // str q0, [x0], #16
 	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
-	TBZ  $1, R3, pixel0one
+	TBZ  $1, R2, pixel0one
 	WORD $0xfc008400 // str d0, [x0], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
-	TBZ  $0, R3, pixel0done
+	TBZ  $0, R2, pixel0done
 	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel1four
+	TBZ  $3, R2, pixel1four
 	WORD $0xac811404 // stp q4, q5, [x0], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
 	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
-	TBZ  $2, R3, pixel1two
+	TBZ  $2, R2, pixel1two
 	WORD $0x3c810404 // str q4, [x0], #16
 	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
-	TBZ  $1, R3, pixel1one
+	TBZ  $1, R2, pixel1one
 	WORD $0xfc008404 // str d4, [x0], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
-	TBZ  $0, R3, pixel1done
+	TBZ  $0, R2, pixel1done
 	WORD $0xbd000004 // str s4, [x0]
 
 pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel2four
+	TBZ  $3, R2, pixel2four
 	WORD $0xac812408 // stp q8, q9, [x0], #32
 	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
 	WORD $0x4eab1d69 // mov v9.16b, v11.16b
 
 pixel2four:
-	TBZ  $2, R3, pixel2two
+	TBZ  $2, R2, pixel2two
 	WORD $0x3c810408 // str q8, [x0], #16
 	WORD $0x4ea91d28 // mov v8.16b, v9.16b
 
 pixel2two:
-	TBZ  $1, R3, pixel2one
+	TBZ  $1, R2, pixel2one
 	WORD $0xfc008408 // str d8, [x0], #8
 	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 pixel2one:
-	TBZ  $0, R3, pixel2done
+	TBZ  $0, R2, pixel2done
 	WORD $0xbd000008 // str s8, [x0]
 
 pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 bytes:
@@ -2287,21 +2280,21 @@ bytes:
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes0part
+	TBZ  $4, R2, bytes0part
 	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
 
 bytes0part:
-	TBZ  $3, R3, bytes0four
+	TBZ  $3, R2, bytes0four
 	WORD $0xfc008400 // str d0, [x0], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
-	TBZ  $2, R3, bytes0done
+	TBZ  $2, R2, bytes0done
 	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
 	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -2321,21 +2314,21 @@ bytes0done:
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes1part
+	TBZ  $4, R2, bytes1part
 	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes1done
 
 bytes1part:
-	TBZ  $3, R3, bytes1four
+	TBZ  $3, R2, bytes1four
 	WORD $0xfc008404 // str d4, [x0], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
-	TBZ  $2, R3, bytes1done
+	TBZ  $2, R2, bytes1done
 	WORD $0xbd000004 // str s4, [x0]
 
 bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
 	WORD $0x4e2dc508 // fmaxnm v8.4s, v8.4s, v13.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
@@ -2355,21 +2348,21 @@ bytes1done:
 	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
 	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes2part
+	TBZ  $4, R2, bytes2part
 	WORD $0x3d800008 // str q8, [x0]
 	JMP  bytes2done
 
 bytes2part:
-	TBZ  $3, R3, bytes2four
+	TBZ  $3, R2, bytes2four
 	WORD $0xfc008408 // str d8, [x0], #8
 	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 bytes2four:
-	TBZ  $2, R3, bytes2done
+	TBZ  $2, R2, bytes2done
 	WORD $0xbd000008 // str s8, [x0]
 
 bytes2done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 // func convI8x3x32SDOT(a *convArgs)
@@ -2377,9 +2370,9 @@ bytes2done:
 TEXT ·convI8x3x32SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020022 // add x2, x1, x2
+	WORD $0x91030022 // add x2, x1, #192
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0x8b030043 // add x3, x2, x3
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -2404,183 +2397,184 @@ TEXT ·convI8x3x32SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e415 // movi v21.2d, #0
 	WORD $0x6f00e416 // movi v22.2d, #0
 	WORD $0x6f00e417 // movi v23.2d, #0
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9400404 // ldr x4, [x0, #8]
-	WORD $0xf9400805 // ldr x5, [x0, #16]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
+	WORD $0xf9400004 // ldr x4, [x0]
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9400c07 // ldr x7, [x0, #24]
 
 tap:
-	WORD $0xb8404487 // ldr w7, [x4], #4
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xb8404488 // ldr w8, [x4], #4
-	WORD $0x8b030108 // add x8, x8, x3
-	WORD $0xb8404489 // ldr w9, [x4], #4
-	WORD $0x8b030129 // add x9, x9, x3
-	WORD $0xf10010ca // subs x10, x6, #4
+	WORD $0xb84044a8 // ldr w8, [x5], #4
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xb84044a9 // ldr w9, [x5], #4
+	WORD $0x8b040129 // add x9, x9, x4
+	WORD $0xb84044aa // ldr w10, [x5], #4
+	WORD $0x8b04014a // add x10, x10, x4
+	WORD $0xf10010eb // subs x11, x7, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104f8 // ldr q24, [x7], #16
-	WORD $0x3cc10519 // ldr q25, [x8], #16
-	WORD $0x3cc1053a // ldr q26, [x9], #16
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0x3cc10518 // ldr q24, [x8], #16
+	WORD $0x3cc10539 // ldr q25, [x9], #16
+	WORD $0x3cc1055a // ldr q26, [x10], #16
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98e360 // sdot v0.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e368 // sdot v8.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae370 // sdot v16.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e381 // sdot v1.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e389 // sdot v9.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae391 // sdot v17.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98e362 // sdot v2.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36a // sdot v10.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae372 // sdot v18.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e383 // sdot v3.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38b // sdot v11.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae393 // sdot v19.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4f98e364 // sdot v4.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36c // sdot v12.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae374 // sdot v20.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e385 // sdot v5.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38d // sdot v13.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae395 // sdot v21.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4f98e366 // sdot v6.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36e // sdot v14.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae376 // sdot v22.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e387 // sdot v7.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38f // sdot v15.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae397 // sdot v23.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4fb8e360 // sdot v0.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e368 // sdot v8.4s, v27.16b, v25.4b[1]
 	WORD $0x4fbae370 // sdot v16.4s, v27.16b, v26.4b[1]
 	WORD $0x4fb8e381 // sdot v1.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e389 // sdot v9.4s, v28.16b, v25.4b[1]
 	WORD $0x4fbae391 // sdot v17.4s, v28.16b, v26.4b[1]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4fb8e362 // sdot v2.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e36a // sdot v10.4s, v27.16b, v25.4b[1]
 	WORD $0x4fbae372 // sdot v18.4s, v27.16b, v26.4b[1]
 	WORD $0x4fb8e383 // sdot v3.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e38b // sdot v11.4s, v28.16b, v25.4b[1]
 	WORD $0x4fbae393 // sdot v19.4s, v28.16b, v26.4b[1]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4fb8e364 // sdot v4.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e36c // sdot v12.4s, v27.16b, v25.4b[1]
 	WORD $0x4fbae374 // sdot v20.4s, v27.16b, v26.4b[1]
 	WORD $0x4fb8e385 // sdot v5.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e38d // sdot v13.4s, v28.16b, v25.4b[1]
 	WORD $0x4fbae395 // sdot v21.4s, v28.16b, v26.4b[1]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4fb8e366 // sdot v6.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e36e // sdot v14.4s, v27.16b, v25.4b[1]
 	WORD $0x4fbae376 // sdot v22.4s, v27.16b, v26.4b[1]
 	WORD $0x4fb8e387 // sdot v7.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e38f // sdot v15.4s, v28.16b, v25.4b[1]
 	WORD $0x4fbae397 // sdot v23.4s, v28.16b, v26.4b[1]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98eb60 // sdot v0.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb68 // sdot v8.4s, v27.16b, v25.4b[2]
 	WORD $0x4f9aeb70 // sdot v16.4s, v27.16b, v26.4b[2]
 	WORD $0x4f98eb81 // sdot v1.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb89 // sdot v9.4s, v28.16b, v25.4b[2]
 	WORD $0x4f9aeb91 // sdot v17.4s, v28.16b, v26.4b[2]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98eb62 // sdot v2.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb6a // sdot v10.4s, v27.16b, v25.4b[2]
 	WORD $0x4f9aeb72 // sdot v18.4s, v27.16b, v26.4b[2]
 	WORD $0x4f98eb83 // sdot v3.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb8b // sdot v11.4s, v28.16b, v25.4b[2]
 	WORD $0x4f9aeb93 // sdot v19.4s, v28.16b, v26.4b[2]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4f98eb64 // sdot v4.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb6c // sdot v12.4s, v27.16b, v25.4b[2]
 	WORD $0x4f9aeb74 // sdot v20.4s, v27.16b, v26.4b[2]
 	WORD $0x4f98eb85 // sdot v5.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb8d // sdot v13.4s, v28.16b, v25.4b[2]
 	WORD $0x4f9aeb95 // sdot v21.4s, v28.16b, v26.4b[2]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4f98eb66 // sdot v6.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb6e // sdot v14.4s, v27.16b, v25.4b[2]
 	WORD $0x4f9aeb76 // sdot v22.4s, v27.16b, v26.4b[2]
 	WORD $0x4f98eb87 // sdot v7.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb8f // sdot v15.4s, v28.16b, v25.4b[2]
 	WORD $0x4f9aeb97 // sdot v23.4s, v28.16b, v26.4b[2]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4fb8eb60 // sdot v0.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb68 // sdot v8.4s, v27.16b, v25.4b[3]
 	WORD $0x4fbaeb70 // sdot v16.4s, v27.16b, v26.4b[3]
 	WORD $0x4fb8eb81 // sdot v1.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb89 // sdot v9.4s, v28.16b, v25.4b[3]
 	WORD $0x4fbaeb91 // sdot v17.4s, v28.16b, v26.4b[3]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4fb8eb62 // sdot v2.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb6a // sdot v10.4s, v27.16b, v25.4b[3]
 	WORD $0x4fbaeb72 // sdot v18.4s, v27.16b, v26.4b[3]
 	WORD $0x4fb8eb83 // sdot v3.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb8b // sdot v11.4s, v28.16b, v25.4b[3]
 	WORD $0x4fbaeb93 // sdot v19.4s, v28.16b, v26.4b[3]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4fb8eb64 // sdot v4.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb6c // sdot v12.4s, v27.16b, v25.4b[3]
 	WORD $0x4fbaeb74 // sdot v20.4s, v27.16b, v26.4b[3]
 	WORD $0x4fb8eb85 // sdot v5.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb8d // sdot v13.4s, v28.16b, v25.4b[3]
 	WORD $0x4fbaeb95 // sdot v21.4s, v28.16b, v26.4b[3]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4fb8eb66 // sdot v6.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb6e // sdot v14.4s, v27.16b, v25.4b[3]
 	WORD $0x4fbaeb76 // sdot v22.4s, v27.16b, v26.4b[3]
 	WORD $0x4fb8eb87 // sdot v7.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb8f // sdot v15.4s, v28.16b, v25.4b[3]
 	WORD $0x4fbaeb97 // sdot v23.4s, v28.16b, v26.4b[3]
-	WORD $0xf100114a // subs x10, x10, #4
+	WORD $0xf100116b // subs x11, x11, #4
 	BPL  loop
 
 tail:
-	WORD $0x9100114a // add x10, x10, #4
-	CBZ  R10, next
+	WORD $0x9100116b // add x11, x11, #4
+	CBZ  R11, next
 
 one:
-	WORD $0xbc4044f8 // ldr s24, [x7], #4
-	WORD $0xbc404519 // ldr s25, [x8], #4
-	WORD $0xbc40453a // ldr s26, [x9], #4
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xbc404518 // ldr s24, [x8], #4
+	WORD $0xbc404539 // ldr s25, [x9], #4
+	WORD $0xbc40455a // ldr s26, [x10], #4
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98e360 // sdot v0.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e368 // sdot v8.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae370 // sdot v16.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e381 // sdot v1.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e389 // sdot v9.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae391 // sdot v17.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1703b // ldp q27, q28, [x1], #32
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98e362 // sdot v2.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36a // sdot v10.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae372 // sdot v18.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e383 // sdot v3.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38b // sdot v11.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae393 // sdot v19.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4f98e364 // sdot v4.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36c // sdot v12.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae374 // sdot v20.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e385 // sdot v5.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38d // sdot v13.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae395 // sdot v21.4s, v28.16b, v26.4b[0]
-	WORD $0xacc1705b // ldp q27, q28, [x2], #32
+	WORD $0xacc1707b // ldp q27, q28, [x3], #32
 	WORD $0x4f98e366 // sdot v6.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36e // sdot v14.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae376 // sdot v22.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e387 // sdot v7.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38f // sdot v15.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae397 // sdot v23.4s, v28.16b, v26.4b[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
 
 next:
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
 	WORD $0x3dc00038 // ldr q24, [x1]
 	WORD $0x3dc01039 // ldr q25, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -2625,8 +2619,8 @@ next:
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
 	WORD $0x6e38de73 // fmul v19.4s, v19.4s, v24.4s
 	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc00038 // ldr q24, [x1]
 	WORD $0x3dc01039 // ldr q25, [x1, #64]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -2723,34 +2717,32 @@ next:
 	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c01 // ldr x1, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0xad02342c // stp q12, q13, [x1, #64]
-	WORD $0xad033c2e // stp q14, q15, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0xad025434 // stp q20, q21, [x1, #64]
-	WORD $0xad035c36 // stp q22, q23, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0xad021444 // stp q4, q5, [x2, #64]
+	WORD $0xad031c46 // stp q6, q7, [x2, #96]
+	WORD $0x8b010042 // add x2, x2, x1
+	WORD $0xad002448 // stp q8, q9, [x2]
+	WORD $0xad012c4a // stp q10, q11, [x2, #32]
+	WORD $0xad02344c // stp q12, q13, [x2, #64]
+	WORD $0xad033c4e // stp q14, q15, [x2, #96]
+	WORD $0x8b010042 // add x2, x2, x1
+	WORD $0xad004450 // stp q16, q17, [x2]
+	WORD $0xad014c52 // stp q18, q19, [x2, #32]
+	WORD $0xad025454 // stp q20, q21, [x2, #64]
+	WORD $0xad035c56 // stp q22, q23, [x2, #96]
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0x91010040 // add x0, x2, #64
 	TBZ  $3, R3, pixel0four
 	WORD $0xac811404 // stp q4, q5, [x0], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
@@ -2771,10 +2763,10 @@ pixel0one:
 	WORD $0xbd000004 // str s4, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
+	WORD $0x8b010042 // add x2, x2, x1
+	WORD $0xad002448 // stp q8, q9, [x2]
+	WORD $0xad012c4a // stp q10, q11, [x2, #32]
+	WORD $0x91010040 // add x0, x2, #64
 	TBZ  $3, R3, pixel1four
 	WORD $0xac81340c // stp q12, q13, [x0], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
@@ -2795,10 +2787,10 @@ pixel1one:
 	WORD $0xbd00000c // str s12, [x0]
 
 pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
+	WORD $0x8b010042 // add x2, x2, x1
+	WORD $0xad004450 // stp q16, q17, [x2]
+	WORD $0xad014c52 // stp q18, q19, [x2, #32]
+	WORD $0x91010040 // add x0, x2, #64
 	TBZ  $3, R3, pixel2four
 	WORD $0xac815414 // stp q20, q21, [x0], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
@@ -2819,7 +2811,7 @@ pixel2one:
 	WORD $0xbd000014 // str s20, [x0]
 
 pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 bytes:
@@ -2845,7 +2837,7 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3d800040 // str q0, [x2]
 	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
 	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -2864,7 +2856,7 @@ bytes:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x91004020 // add x0, x1, #16
+	WORD $0x91004040 // add x0, x2, #16
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes0done
@@ -2879,7 +2871,7 @@ bytes0four:
 	WORD $0xbd000004 // str s4, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
@@ -2898,7 +2890,7 @@ bytes0done:
 	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
 	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
 	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
-	WORD $0x3d800028 // str q8, [x1]
+	WORD $0x3d800048 // str q8, [x2]
 	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
 	WORD $0x4e39c58c // fmaxnm v12.4s, v12.4s, v25.4s
 	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
@@ -2917,7 +2909,7 @@ bytes0done:
 	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
 	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
 	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
-	WORD $0x91004020 // add x0, x1, #16
+	WORD $0x91004040 // add x0, x2, #16
 	TBZ  $4, R3, bytes1part
 	WORD $0x3d80000c // str q12, [x0]
 	JMP  bytes1done
@@ -2932,7 +2924,7 @@ bytes1four:
 	WORD $0xbd00000c // str s12, [x0]
 
 bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
 	WORD $0x4e39c610 // fmaxnm v16.4s, v16.4s, v25.4s
 	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
@@ -2951,7 +2943,7 @@ bytes1done:
 	WORD $0x4e614a72 // sqxtn2 v18.8h, v19.4s
 	WORD $0x0e214a10 // sqxtn v16.8b, v16.8h
 	WORD $0x4e214a50 // sqxtn2 v16.16b, v18.8h
-	WORD $0x3d800030 // str q16, [x1]
+	WORD $0x3d800050 // str q16, [x2]
 	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
 	WORD $0x4e39c694 // fmaxnm v20.4s, v20.4s, v25.4s
 	WORD $0x4e21ca94 // fcvtas v20.4s, v20.4s
@@ -2970,7 +2962,7 @@ bytes1done:
 	WORD $0x4e614af6 // sqxtn2 v22.8h, v23.4s
 	WORD $0x0e214a94 // sqxtn v20.8b, v20.8h
 	WORD $0x4e214ad4 // sqxtn2 v20.16b, v22.8h
-	WORD $0x91004020 // add x0, x1, #16
+	WORD $0x91004040 // add x0, x2, #16
 	TBZ  $4, R3, bytes2part
 	WORD $0x3d800014 // str q20, [x0]
 	JMP  bytes2done
@@ -2985,15 +2977,187 @@ bytes2four:
 	WORD $0xbd000014 // str s20, [x0]
 
 bytes2done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 // func convI8x4x16SDOT(a *convArgs)
-// Requires: DotProd
 TEXT ·convI8x4x16SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x4SDOT(SB)
+
+// func convI8x4x32SDOT(a *convArgs)
+TEXT ·convI8x4x32SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x4SDOT(SB)
+
+// func convI8x4x48SDOT(a *convArgs)
+TEXT ·convI8x4x48SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x4SDOT(SB)
+
+// func convI8x4x64SDOT(a *convArgs)
+TEXT ·convI8x4x64SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x4SDOT(SB)
+
+// func convI8x4x80SDOT(a *convArgs)
+TEXT ·convI8x4x80SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000a1 // movz x1, #5, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x4SDOT(SB)
+
+// func convI8x4x96SDOT(a *convArgs)
+TEXT ·convI8x4x96SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000c1 // movz x1, #6, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x4SDOT(SB)
+
+// func convI8x4x112SDOT(a *convArgs)
+TEXT ·convI8x4x112SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000e1 // movz x1, #7, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x4SDOT(SB)
+
+// func convI8x4x128SDOT(a *convArgs)
+TEXT ·convI8x4x128SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800101 // movz x1, #8, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x4SDOT(SB)
+
+// func convI8x5x16SDOT(a *convArgs)
+TEXT ·convI8x5x16SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x5SDOT(SB)
+
+// func convI8x5x32SDOT(a *convArgs)
+TEXT ·convI8x5x32SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x5SDOT(SB)
+
+// func convI8x5x48SDOT(a *convArgs)
+TEXT ·convI8x5x48SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x5SDOT(SB)
+
+// func convI8x5x64SDOT(a *convArgs)
+TEXT ·convI8x5x64SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x5SDOT(SB)
+
+// func convI8x5x80SDOT(a *convArgs)
+TEXT ·convI8x5x80SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000a1 // movz x1, #5, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x5SDOT(SB)
+
+// func convI8x5x96SDOT(a *convArgs)
+TEXT ·convI8x5x96SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000c1 // movz x1, #6, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x5SDOT(SB)
+
+// func convI8x5x112SDOT(a *convArgs)
+TEXT ·convI8x5x112SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000e1 // movz x1, #7, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x5SDOT(SB)
+
+// func convI8x5x128SDOT(a *convArgs)
+TEXT ·convI8x5x128SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800101 // movz x1, #8, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x5SDOT(SB)
+
+// func convI8x6x16SDOT(a *convArgs)
+TEXT ·convI8x6x16SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x6SDOT(SB)
+
+// func convI8x6x32SDOT(a *convArgs)
+TEXT ·convI8x6x32SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x6SDOT(SB)
+
+// func convI8x6x48SDOT(a *convArgs)
+TEXT ·convI8x6x48SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x6SDOT(SB)
+
+// func convI8x6x64SDOT(a *convArgs)
+TEXT ·convI8x6x64SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x6SDOT(SB)
+
+// func convI8x6x80SDOT(a *convArgs)
+TEXT ·convI8x6x80SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000a1 // movz x1, #5, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x6SDOT(SB)
+
+// func convI8x6x96SDOT(a *convArgs)
+TEXT ·convI8x6x96SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000c1 // movz x1, #6, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x6SDOT(SB)
+
+// func convI8x6x112SDOT(a *convArgs)
+TEXT ·convI8x6x112SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000e1 // movz x1, #7, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x6SDOT(SB)
+
+// func convI8x6x128SDOT(a *convArgs)
+TEXT ·convI8x6x128SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800101 // movz x1, #8, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convI8x6SDOT(SB)
+
+// func convI8x4SDOT(a *convArgs)
+// Requires: DotProd
+TEXT ·convI8x4SDOT(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402803 // ldr x3, [x0, #80]
+
+panel:
+	WORD $0x91030024 // add x4, x1, #192
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -3010,29 +3174,29 @@ TEXT ·convI8x4x16SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9400c08 // ldr x8, [x0, #24]
 
 tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xb8404467 // ldr w7, [x3], #4
-	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xb8404468 // ldr w8, [x3], #4
-	WORD $0x8b020108 // add x8, x8, x2
-	WORD $0xb8404469 // ldr w9, [x3], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0xf10010aa // subs x10, x5, #4
+	WORD $0xb84044c9 // ldr w9, [x6], #4
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xb84044ca // ldr w10, [x6], #4
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xb84044cb // ldr w11, [x6], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0xb84044cc // ldr w12, [x6], #4
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0xf100110d // subs x13, x8, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104d0 // ldr q16, [x6], #16
-	WORD $0x3cc104f1 // ldr q17, [x7], #16
-	WORD $0x3cc10512 // ldr q18, [x8], #16
-	WORD $0x3cc10533 // ldr q19, [x9], #16
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0x3cc10530 // ldr q16, [x9], #16
+	WORD $0x3cc10551 // ldr q17, [x10], #16
+	WORD $0x3cc10572 // ldr q18, [x11], #16
+	WORD $0x3cc10593 // ldr q19, [x12], #16
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4f90e280 // sdot v0.4s, v20.16b, v16.4b[0]
 	WORD $0x4f91e284 // sdot v4.4s, v20.16b, v17.4b[0]
 	WORD $0x4f92e288 // sdot v8.4s, v20.16b, v18.4b[0]
@@ -3041,7 +3205,7 @@ loop:
 	WORD $0x4f91e2a5 // sdot v5.4s, v21.16b, v17.4b[0]
 	WORD $0x4f92e2a9 // sdot v9.4s, v21.16b, v18.4b[0]
 	WORD $0x4f93e2ad // sdot v13.4s, v21.16b, v19.4b[0]
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4f90e282 // sdot v2.4s, v20.16b, v16.4b[0]
 	WORD $0x4f91e286 // sdot v6.4s, v20.16b, v17.4b[0]
 	WORD $0x4f92e28a // sdot v10.4s, v20.16b, v18.4b[0]
@@ -3050,7 +3214,7 @@ loop:
 	WORD $0x4f91e2a7 // sdot v7.4s, v21.16b, v17.4b[0]
 	WORD $0x4f92e2ab // sdot v11.4s, v21.16b, v18.4b[0]
 	WORD $0x4f93e2af // sdot v15.4s, v21.16b, v19.4b[0]
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4fb0e280 // sdot v0.4s, v20.16b, v16.4b[1]
 	WORD $0x4fb1e284 // sdot v4.4s, v20.16b, v17.4b[1]
 	WORD $0x4fb2e288 // sdot v8.4s, v20.16b, v18.4b[1]
@@ -3059,7 +3223,7 @@ loop:
 	WORD $0x4fb1e2a5 // sdot v5.4s, v21.16b, v17.4b[1]
 	WORD $0x4fb2e2a9 // sdot v9.4s, v21.16b, v18.4b[1]
 	WORD $0x4fb3e2ad // sdot v13.4s, v21.16b, v19.4b[1]
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4fb0e282 // sdot v2.4s, v20.16b, v16.4b[1]
 	WORD $0x4fb1e286 // sdot v6.4s, v20.16b, v17.4b[1]
 	WORD $0x4fb2e28a // sdot v10.4s, v20.16b, v18.4b[1]
@@ -3068,7 +3232,7 @@ loop:
 	WORD $0x4fb1e2a7 // sdot v7.4s, v21.16b, v17.4b[1]
 	WORD $0x4fb2e2ab // sdot v11.4s, v21.16b, v18.4b[1]
 	WORD $0x4fb3e2af // sdot v15.4s, v21.16b, v19.4b[1]
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4f90ea80 // sdot v0.4s, v20.16b, v16.4b[2]
 	WORD $0x4f91ea84 // sdot v4.4s, v20.16b, v17.4b[2]
 	WORD $0x4f92ea88 // sdot v8.4s, v20.16b, v18.4b[2]
@@ -3077,7 +3241,7 @@ loop:
 	WORD $0x4f91eaa5 // sdot v5.4s, v21.16b, v17.4b[2]
 	WORD $0x4f92eaa9 // sdot v9.4s, v21.16b, v18.4b[2]
 	WORD $0x4f93eaad // sdot v13.4s, v21.16b, v19.4b[2]
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4f90ea82 // sdot v2.4s, v20.16b, v16.4b[2]
 	WORD $0x4f91ea86 // sdot v6.4s, v20.16b, v17.4b[2]
 	WORD $0x4f92ea8a // sdot v10.4s, v20.16b, v18.4b[2]
@@ -3086,7 +3250,7 @@ loop:
 	WORD $0x4f91eaa7 // sdot v7.4s, v21.16b, v17.4b[2]
 	WORD $0x4f92eaab // sdot v11.4s, v21.16b, v18.4b[2]
 	WORD $0x4f93eaaf // sdot v15.4s, v21.16b, v19.4b[2]
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4fb0ea80 // sdot v0.4s, v20.16b, v16.4b[3]
 	WORD $0x4fb1ea84 // sdot v4.4s, v20.16b, v17.4b[3]
 	WORD $0x4fb2ea88 // sdot v8.4s, v20.16b, v18.4b[3]
@@ -3095,7 +3259,7 @@ loop:
 	WORD $0x4fb1eaa5 // sdot v5.4s, v21.16b, v17.4b[3]
 	WORD $0x4fb2eaa9 // sdot v9.4s, v21.16b, v18.4b[3]
 	WORD $0x4fb3eaad // sdot v13.4s, v21.16b, v19.4b[3]
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4fb0ea82 // sdot v2.4s, v20.16b, v16.4b[3]
 	WORD $0x4fb1ea86 // sdot v6.4s, v20.16b, v17.4b[3]
 	WORD $0x4fb2ea8a // sdot v10.4s, v20.16b, v18.4b[3]
@@ -3104,19 +3268,19 @@ loop:
 	WORD $0x4fb1eaa7 // sdot v7.4s, v21.16b, v17.4b[3]
 	WORD $0x4fb2eaab // sdot v11.4s, v21.16b, v18.4b[3]
 	WORD $0x4fb3eaaf // sdot v15.4s, v21.16b, v19.4b[3]
-	WORD $0xf100114a // subs x10, x10, #4
+	WORD $0xf10011ad // subs x13, x13, #4
 	BPL  loop
 
 tail:
-	WORD $0x9100114a // add x10, x10, #4
-	CBZ  R10, next
+	WORD $0x910011ad // add x13, x13, #4
+	CBZ  R13, next
 
 one:
-	WORD $0xbc4044d0 // ldr s16, [x6], #4
-	WORD $0xbc4044f1 // ldr s17, [x7], #4
-	WORD $0xbc404512 // ldr s18, [x8], #4
-	WORD $0xbc404533 // ldr s19, [x9], #4
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xbc404530 // ldr s16, [x9], #4
+	WORD $0xbc404551 // ldr s17, [x10], #4
+	WORD $0xbc404572 // ldr s18, [x11], #4
+	WORD $0xbc404593 // ldr s19, [x12], #4
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4f90e280 // sdot v0.4s, v20.16b, v16.4b[0]
 	WORD $0x4f91e284 // sdot v4.4s, v20.16b, v17.4b[0]
 	WORD $0x4f92e288 // sdot v8.4s, v20.16b, v18.4b[0]
@@ -3125,7 +3289,7 @@ one:
 	WORD $0x4f91e2a5 // sdot v5.4s, v21.16b, v17.4b[0]
 	WORD $0x4f92e2a9 // sdot v9.4s, v21.16b, v18.4b[0]
 	WORD $0x4f93e2ad // sdot v13.4s, v21.16b, v19.4b[0]
-	WORD $0xacc15434 // ldp q20, q21, [x1], #32
+	WORD $0xacc15494 // ldp q20, q21, [x4], #32
 	WORD $0x4f90e282 // sdot v2.4s, v20.16b, v16.4b[0]
 	WORD $0x4f91e286 // sdot v6.4s, v20.16b, v17.4b[0]
 	WORD $0x4f92e28a // sdot v10.4s, v20.16b, v18.4b[0]
@@ -3134,15 +3298,22 @@ one:
 	WORD $0x4f91e2a7 // sdot v7.4s, v21.16b, v17.4b[0]
 	WORD $0x4f92e2ab // sdot v11.4s, v21.16b, v18.4b[0]
 	WORD $0x4f93e2af // sdot v15.4s, v21.16b, v19.4b[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, one
 
 next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x3dc01031 // ldr q17, [x1, #64]
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9402004 // ldr x4, [x0, #64]
+	WORD $0xaa0103e6 // mov x6, x1
+	WORD $0xaa0203e5 // mov x5, x2
+	WORD $0xf100047f // cmp x3, #1
+	BEQ  ending
+	WORD $0xd2800204 // movz x4, #16, lsl #0
+
+ending:
+	WORD $0x3dc000d0 // ldr q16, [x6]
+	WORD $0x3dc010d1 // ldr q17, [x6, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
 	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
@@ -3155,8 +3326,8 @@ next:
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
 	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
 	WORD $0x4e31d58c // fadd v12.4s, v12.4s, v17.4s
-	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x3dc01431 // ldr q17, [x1, #80]
+	WORD $0x3dc004d0 // ldr q16, [x6, #16]
+	WORD $0x3dc014d1 // ldr q17, [x6, #80]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
@@ -3169,8 +3340,8 @@ next:
 	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
 	WORD $0x6e30ddad // fmul v13.4s, v13.4s, v16.4s
 	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0x3dc00830 // ldr q16, [x1, #32]
-	WORD $0x3dc01831 // ldr q17, [x1, #96]
+	WORD $0x3dc008d0 // ldr q16, [x6, #32]
+	WORD $0x3dc018d1 // ldr q17, [x6, #96]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
 	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
@@ -3183,8 +3354,8 @@ next:
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
 	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x3dc01c31 // ldr q17, [x1, #112]
+	WORD $0x3dc00cd0 // ldr q16, [x6, #48]
+	WORD $0x3dc01cd1 // ldr q17, [x6, #112]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
@@ -3197,8 +3368,8 @@ next:
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
 	WORD $0x6e30ddef // fmul v15.4s, v15.4s, v16.4s
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	CBZ  R6, store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
@@ -3233,123 +3404,121 @@ next:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9406804 // ldr w4, [x0, #104]
-	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
+	WORD $0xf9401c06 // ldr x6, [x0, #56]
+	WORD $0xb9406807 // ldr w7, [x0, #104]
+	CBNZ R7, bytes
+	WORD $0xf100409f // cmp x4, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+	WORD $0xad0004a0 // stp q0, q1, [x5]
+	WORD $0xad010ca2 // stp q2, q3, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0014a4 // stp q4, q5, [x5]
+	WORD $0xad011ca6 // stp q6, q7, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0024a8 // stp q8, q9, [x5]
+	WORD $0xad012caa // stp q10, q11, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0034ac // stp q12, q13, [x5]
+	WORD $0xad013cae // stp q14, q15, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	JMP  stored
 
 partial:
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel0four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel0four
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
 	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
-	TBZ  $2, R3, pixel0two
-	WORD $0x3c810400 // str q0, [x0], #16
+	TBZ  $2, R4, pixel0two
+	WORD $0x3c8104e0 // str q0, [x7], #16
 	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
-	TBZ  $1, R3, pixel0one
-	WORD $0xfc008400 // str d0, [x0], #8
+	TBZ  $1, R4, pixel0one
+	WORD $0xfc0084e0 // str d0, [x7], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
-	TBZ  $0, R3, pixel0done
-	WORD $0xbd000000 // str s0, [x0]
+	TBZ  $0, R4, pixel0done
+	WORD $0xbd0000e0 // str s0, [x7]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel1four
-	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel1four
+	WORD $0xac8114e4 // stp q4, q5, [x7], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
 	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
-	TBZ  $2, R3, pixel1two
-	WORD $0x3c810404 // str q4, [x0], #16
+	TBZ  $2, R4, pixel1two
+	WORD $0x3c8104e4 // str q4, [x7], #16
 	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
-	TBZ  $1, R3, pixel1one
-	WORD $0xfc008404 // str d4, [x0], #8
+	TBZ  $1, R4, pixel1one
+	WORD $0xfc0084e4 // str d4, [x7], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
-	TBZ  $0, R3, pixel1done
-	WORD $0xbd000004 // str s4, [x0]
+	TBZ  $0, R4, pixel1done
+	WORD $0xbd0000e4 // str s4, [x7]
 
 pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel2four
-	WORD $0xac812408 // stp q8, q9, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel2four
+	WORD $0xac8124e8 // stp q8, q9, [x7], #32
 	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
 	WORD $0x4eab1d69 // mov v9.16b, v11.16b
 
 pixel2four:
-	TBZ  $2, R3, pixel2two
-	WORD $0x3c810408 // str q8, [x0], #16
+	TBZ  $2, R4, pixel2two
+	WORD $0x3c8104e8 // str q8, [x7], #16
 	WORD $0x4ea91d28 // mov v8.16b, v9.16b
 
 pixel2two:
-	TBZ  $1, R3, pixel2one
-	WORD $0xfc008408 // str d8, [x0], #8
+	TBZ  $1, R4, pixel2one
+	WORD $0xfc0084e8 // str d8, [x7], #8
 	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 pixel2one:
-	TBZ  $0, R3, pixel2done
-	WORD $0xbd000008 // str s8, [x0]
+	TBZ  $0, R4, pixel2done
+	WORD $0xbd0000e8 // str s8, [x7]
 
 pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel3four
-	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel3four
+	WORD $0xac8134ec // stp q12, q13, [x7], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 pixel3four:
-	TBZ  $2, R3, pixel3two
-	WORD $0x3c81040c // str q12, [x0], #16
+	TBZ  $2, R4, pixel3two
+	WORD $0x3c8104ec // str q12, [x7], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 pixel3two:
-	TBZ  $1, R3, pixel3one
-	WORD $0xfc00840c // str d12, [x0], #8
+	TBZ  $1, R4, pixel3one
+	WORD $0xfc0084ec // str d12, [x7], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 pixel3one:
-	TBZ  $0, R3, pixel3done
-	WORD $0xbd00000c // str s12, [x0]
+	TBZ  $0, R4, pixel3done
+	WORD $0xbd0000ec // str s12, [x7]
 
 pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+	WORD $0x8b0600a5 // add x5, x5, x6
+	JMP  stored
 
 bytes:
-	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c810 // ld1r {v16.4s}, [x0]
-	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
-	WORD $0x4e040c11 // dup v17.4s, w0
+	WORD $0x9101a007 // add x7, x0, #104
+	WORD $0x4d40c8f0 // ld1r {v16.4s}, [x7]
+	WORD $0xd2b85fc7 // movz x7, #49918, lsl #16
+	WORD $0x4e040cf1 // dup v17.4s, w7
 	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
 	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
 	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
@@ -3368,22 +3537,22 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes0part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes0part
+	WORD $0x3d8000e0 // str q0, [x7]
 	JMP  bytes0done
 
 bytes0part:
-	TBZ  $3, R3, bytes0four
-	WORD $0xfc008400 // str d0, [x0], #8
+	TBZ  $3, R4, bytes0four
+	WORD $0xfc0084e0 // str d0, [x7], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
-	TBZ  $2, R3, bytes0done
-	WORD $0xbd000000 // str s0, [x0]
+	TBZ  $2, R4, bytes0done
+	WORD $0xbd0000e0 // str s0, [x7]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
 	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -3402,22 +3571,22 @@ bytes0done:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes1part
-	WORD $0x3d800004 // str q4, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes1part
+	WORD $0x3d8000e4 // str q4, [x7]
 	JMP  bytes1done
 
 bytes1part:
-	TBZ  $3, R3, bytes1four
-	WORD $0xfc008404 // str d4, [x0], #8
+	TBZ  $3, R4, bytes1four
+	WORD $0xfc0084e4 // str d4, [x7], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
-	TBZ  $2, R3, bytes1done
-	WORD $0xbd000004 // str s4, [x0]
+	TBZ  $2, R4, bytes1done
+	WORD $0xbd0000e4 // str s4, [x7]
 
 bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
 	WORD $0x4e31c508 // fmaxnm v8.4s, v8.4s, v17.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
@@ -3436,22 +3605,22 @@ bytes1done:
 	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
 	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
 	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes2part
-	WORD $0x3d800008 // str q8, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes2part
+	WORD $0x3d8000e8 // str q8, [x7]
 	JMP  bytes2done
 
 bytes2part:
-	TBZ  $3, R3, bytes2four
-	WORD $0xfc008408 // str d8, [x0], #8
+	TBZ  $3, R4, bytes2four
+	WORD $0xfc0084e8 // str d8, [x7], #8
 	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 bytes2four:
-	TBZ  $2, R3, bytes2done
-	WORD $0xbd000008 // str s8, [x0]
+	TBZ  $2, R4, bytes2done
+	WORD $0xbd0000e8 // str s8, [x7]
 
 bytes2done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
 	WORD $0x4e31c58c // fmaxnm v12.4s, v12.4s, v17.4s
 	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
@@ -3470,30 +3639,46 @@ bytes2done:
 	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
 	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
 	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes3part
-	WORD $0x3d80000c // str q12, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes3part
+	WORD $0x3d8000ec // str q12, [x7]
 	JMP  bytes3done
 
 bytes3part:
-	TBZ  $3, R3, bytes3four
-	WORD $0xfc00840c // str d12, [x0], #8
+	TBZ  $3, R4, bytes3four
+	WORD $0xfc0084ec // str d12, [x7], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 bytes3four:
-	TBZ  $2, R3, bytes3done
-	WORD $0xbd00000c // str s12, [x0]
+	TBZ  $2, R4, bytes3done
+	WORD $0xbd0000ec // str s12, [x7]
 
 bytes3done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
+
+stored:
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
+	WORD $0xb9406804 // ldr w4, [x0, #104]
+	WORD $0x91004042 // add x2, x2, #16
+	CBNZ R4, on
+	WORD $0x9100c042 // add x2, x2, #48
+
+on:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, panel
 	RET
 
-// func convI8x5x16SDOT(a *convArgs)
+// func convI8x5SDOT(a *convArgs)
 // Requires: DotProd
-TEXT ·convI8x5x16SDOT(SB), NOSPLIT, $0-8
+TEXT ·convI8x5SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402803 // ldr x3, [x0, #80]
+
+panel:
+	WORD $0x91030024 // add x4, x1, #192
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -3514,32 +3699,32 @@ TEXT ·convI8x5x16SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e411 // movi v17.2d, #0
 	WORD $0x6f00e412 // movi v18.2d, #0
 	WORD $0x6f00e413 // movi v19.2d, #0
-	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9400c08 // ldr x8, [x0, #24]
 
 tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xb8404467 // ldr w7, [x3], #4
-	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xb8404468 // ldr w8, [x3], #4
-	WORD $0x8b020108 // add x8, x8, x2
-	WORD $0xb8404469 // ldr w9, [x3], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0xb840446a // ldr w10, [x3], #4
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0xf10010ab // subs x11, x5, #4
+	WORD $0xb84044c9 // ldr w9, [x6], #4
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xb84044ca // ldr w10, [x6], #4
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xb84044cb // ldr w11, [x6], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0xb84044cc // ldr w12, [x6], #4
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0xb84044cd // ldr w13, [x6], #4
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0xf100110e // subs x14, x8, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104d4 // ldr q20, [x6], #16
-	WORD $0x3cc104f5 // ldr q21, [x7], #16
-	WORD $0x3cc10516 // ldr q22, [x8], #16
-	WORD $0x3cc10537 // ldr q23, [x9], #16
-	WORD $0x3cc10558 // ldr q24, [x10], #16
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0x3cc10534 // ldr q20, [x9], #16
+	WORD $0x3cc10555 // ldr q21, [x10], #16
+	WORD $0x3cc10576 // ldr q22, [x11], #16
+	WORD $0x3cc10597 // ldr q23, [x12], #16
+	WORD $0x3cc105b8 // ldr q24, [x13], #16
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4f94e320 // sdot v0.4s, v25.16b, v20.4b[0]
 	WORD $0x4f95e324 // sdot v4.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e328 // sdot v8.4s, v25.16b, v22.4b[0]
@@ -3550,7 +3735,7 @@ loop:
 	WORD $0x4f96e349 // sdot v9.4s, v26.16b, v22.4b[0]
 	WORD $0x4f97e34d // sdot v13.4s, v26.16b, v23.4b[0]
 	WORD $0x4f98e351 // sdot v17.4s, v26.16b, v24.4b[0]
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4f94e322 // sdot v2.4s, v25.16b, v20.4b[0]
 	WORD $0x4f95e326 // sdot v6.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e32a // sdot v10.4s, v25.16b, v22.4b[0]
@@ -3561,7 +3746,7 @@ loop:
 	WORD $0x4f96e34b // sdot v11.4s, v26.16b, v22.4b[0]
 	WORD $0x4f97e34f // sdot v15.4s, v26.16b, v23.4b[0]
 	WORD $0x4f98e353 // sdot v19.4s, v26.16b, v24.4b[0]
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4fb4e320 // sdot v0.4s, v25.16b, v20.4b[1]
 	WORD $0x4fb5e324 // sdot v4.4s, v25.16b, v21.4b[1]
 	WORD $0x4fb6e328 // sdot v8.4s, v25.16b, v22.4b[1]
@@ -3572,7 +3757,7 @@ loop:
 	WORD $0x4fb6e349 // sdot v9.4s, v26.16b, v22.4b[1]
 	WORD $0x4fb7e34d // sdot v13.4s, v26.16b, v23.4b[1]
 	WORD $0x4fb8e351 // sdot v17.4s, v26.16b, v24.4b[1]
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4fb4e322 // sdot v2.4s, v25.16b, v20.4b[1]
 	WORD $0x4fb5e326 // sdot v6.4s, v25.16b, v21.4b[1]
 	WORD $0x4fb6e32a // sdot v10.4s, v25.16b, v22.4b[1]
@@ -3583,7 +3768,7 @@ loop:
 	WORD $0x4fb6e34b // sdot v11.4s, v26.16b, v22.4b[1]
 	WORD $0x4fb7e34f // sdot v15.4s, v26.16b, v23.4b[1]
 	WORD $0x4fb8e353 // sdot v19.4s, v26.16b, v24.4b[1]
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4f94eb20 // sdot v0.4s, v25.16b, v20.4b[2]
 	WORD $0x4f95eb24 // sdot v4.4s, v25.16b, v21.4b[2]
 	WORD $0x4f96eb28 // sdot v8.4s, v25.16b, v22.4b[2]
@@ -3594,7 +3779,7 @@ loop:
 	WORD $0x4f96eb49 // sdot v9.4s, v26.16b, v22.4b[2]
 	WORD $0x4f97eb4d // sdot v13.4s, v26.16b, v23.4b[2]
 	WORD $0x4f98eb51 // sdot v17.4s, v26.16b, v24.4b[2]
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4f94eb22 // sdot v2.4s, v25.16b, v20.4b[2]
 	WORD $0x4f95eb26 // sdot v6.4s, v25.16b, v21.4b[2]
 	WORD $0x4f96eb2a // sdot v10.4s, v25.16b, v22.4b[2]
@@ -3605,7 +3790,7 @@ loop:
 	WORD $0x4f96eb4b // sdot v11.4s, v26.16b, v22.4b[2]
 	WORD $0x4f97eb4f // sdot v15.4s, v26.16b, v23.4b[2]
 	WORD $0x4f98eb53 // sdot v19.4s, v26.16b, v24.4b[2]
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4fb4eb20 // sdot v0.4s, v25.16b, v20.4b[3]
 	WORD $0x4fb5eb24 // sdot v4.4s, v25.16b, v21.4b[3]
 	WORD $0x4fb6eb28 // sdot v8.4s, v25.16b, v22.4b[3]
@@ -3616,7 +3801,7 @@ loop:
 	WORD $0x4fb6eb49 // sdot v9.4s, v26.16b, v22.4b[3]
 	WORD $0x4fb7eb4d // sdot v13.4s, v26.16b, v23.4b[3]
 	WORD $0x4fb8eb51 // sdot v17.4s, v26.16b, v24.4b[3]
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4fb4eb22 // sdot v2.4s, v25.16b, v20.4b[3]
 	WORD $0x4fb5eb26 // sdot v6.4s, v25.16b, v21.4b[3]
 	WORD $0x4fb6eb2a // sdot v10.4s, v25.16b, v22.4b[3]
@@ -3627,20 +3812,20 @@ loop:
 	WORD $0x4fb6eb4b // sdot v11.4s, v26.16b, v22.4b[3]
 	WORD $0x4fb7eb4f // sdot v15.4s, v26.16b, v23.4b[3]
 	WORD $0x4fb8eb53 // sdot v19.4s, v26.16b, v24.4b[3]
-	WORD $0xf100116b // subs x11, x11, #4
+	WORD $0xf10011ce // subs x14, x14, #4
 	BPL  loop
 
 tail:
-	WORD $0x9100116b // add x11, x11, #4
-	CBZ  R11, next
+	WORD $0x910011ce // add x14, x14, #4
+	CBZ  R14, next
 
 one:
-	WORD $0xbc4044d4 // ldr s20, [x6], #4
-	WORD $0xbc4044f5 // ldr s21, [x7], #4
-	WORD $0xbc404516 // ldr s22, [x8], #4
-	WORD $0xbc404537 // ldr s23, [x9], #4
-	WORD $0xbc404558 // ldr s24, [x10], #4
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xbc404534 // ldr s20, [x9], #4
+	WORD $0xbc404555 // ldr s21, [x10], #4
+	WORD $0xbc404576 // ldr s22, [x11], #4
+	WORD $0xbc404597 // ldr s23, [x12], #4
+	WORD $0xbc4045b8 // ldr s24, [x13], #4
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4f94e320 // sdot v0.4s, v25.16b, v20.4b[0]
 	WORD $0x4f95e324 // sdot v4.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e328 // sdot v8.4s, v25.16b, v22.4b[0]
@@ -3651,7 +3836,7 @@ one:
 	WORD $0x4f96e349 // sdot v9.4s, v26.16b, v22.4b[0]
 	WORD $0x4f97e34d // sdot v13.4s, v26.16b, v23.4b[0]
 	WORD $0x4f98e351 // sdot v17.4s, v26.16b, v24.4b[0]
-	WORD $0xacc16839 // ldp q25, q26, [x1], #32
+	WORD $0xacc16899 // ldp q25, q26, [x4], #32
 	WORD $0x4f94e322 // sdot v2.4s, v25.16b, v20.4b[0]
 	WORD $0x4f95e326 // sdot v6.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e32a // sdot v10.4s, v25.16b, v22.4b[0]
@@ -3662,15 +3847,22 @@ one:
 	WORD $0x4f96e34b // sdot v11.4s, v26.16b, v22.4b[0]
 	WORD $0x4f97e34f // sdot v15.4s, v26.16b, v23.4b[0]
 	WORD $0x4f98e353 // sdot v19.4s, v26.16b, v24.4b[0]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, one
 
 next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00034 // ldr q20, [x1]
-	WORD $0x3dc01035 // ldr q21, [x1, #64]
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9402004 // ldr x4, [x0, #64]
+	WORD $0xaa0103e6 // mov x6, x1
+	WORD $0xaa0203e5 // mov x5, x2
+	WORD $0xf100047f // cmp x3, #1
+	BEQ  ending
+	WORD $0xd2800204 // movz x4, #16, lsl #0
+
+ending:
+	WORD $0x3dc000d4 // ldr q20, [x6]
+	WORD $0x3dc010d5 // ldr q21, [x6, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
 	WORD $0x4e35d400 // fadd v0.4s, v0.4s, v21.4s
@@ -3686,8 +3878,8 @@ next:
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
 	WORD $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
 	WORD $0x4e35d610 // fadd v16.4s, v16.4s, v21.4s
-	WORD $0x3dc00434 // ldr q20, [x1, #16]
-	WORD $0x3dc01435 // ldr q21, [x1, #80]
+	WORD $0x3dc004d4 // ldr q20, [x6, #16]
+	WORD $0x3dc014d5 // ldr q21, [x6, #80]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e34dc21 // fmul v1.4s, v1.4s, v20.4s
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
@@ -3703,8 +3895,8 @@ next:
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
 	WORD $0x6e34de31 // fmul v17.4s, v17.4s, v20.4s
 	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x3dc00834 // ldr q20, [x1, #32]
-	WORD $0x3dc01835 // ldr q21, [x1, #96]
+	WORD $0x3dc008d4 // ldr q20, [x6, #32]
+	WORD $0x3dc018d5 // ldr q21, [x6, #96]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
 	WORD $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
@@ -3720,8 +3912,8 @@ next:
 	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
 	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
 	WORD $0x4e35d652 // fadd v18.4s, v18.4s, v21.4s
-	WORD $0x3dc00c34 // ldr q20, [x1, #48]
-	WORD $0x3dc01c35 // ldr q21, [x1, #112]
+	WORD $0x3dc00cd4 // ldr q20, [x6, #48]
+	WORD $0x3dc01cd5 // ldr q21, [x6, #112]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
@@ -3737,8 +3929,8 @@ next:
 	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
 	WORD $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
 	WORD $0x4e35d673 // fadd v19.4s, v19.4s, v21.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	CBZ  R6, store
 	WORD $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
 	WORD $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
 	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
@@ -3781,148 +3973,146 @@ next:
 	WORD $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9406804 // ldr w4, [x0, #104]
-	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
+	WORD $0xf9401c06 // ldr x6, [x0, #56]
+	WORD $0xb9406807 // ldr w7, [x0, #104]
+	CBNZ R7, bytes
+	WORD $0xf100409f // cmp x4, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+	WORD $0xad0004a0 // stp q0, q1, [x5]
+	WORD $0xad010ca2 // stp q2, q3, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0014a4 // stp q4, q5, [x5]
+	WORD $0xad011ca6 // stp q6, q7, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0024a8 // stp q8, q9, [x5]
+	WORD $0xad012caa // stp q10, q11, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0034ac // stp q12, q13, [x5]
+	WORD $0xad013cae // stp q14, q15, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0044b0 // stp q16, q17, [x5]
+	WORD $0xad014cb2 // stp q18, q19, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	JMP  stored
 
 partial:
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel0four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel0four
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
 	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
-	TBZ  $2, R3, pixel0two
-	WORD $0x3c810400 // str q0, [x0], #16
+	TBZ  $2, R4, pixel0two
+	WORD $0x3c8104e0 // str q0, [x7], #16
 	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
-	TBZ  $1, R3, pixel0one
-	WORD $0xfc008400 // str d0, [x0], #8
+	TBZ  $1, R4, pixel0one
+	WORD $0xfc0084e0 // str d0, [x7], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
-	TBZ  $0, R3, pixel0done
-	WORD $0xbd000000 // str s0, [x0]
+	TBZ  $0, R4, pixel0done
+	WORD $0xbd0000e0 // str s0, [x7]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel1four
-	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel1four
+	WORD $0xac8114e4 // stp q4, q5, [x7], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
 	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
-	TBZ  $2, R3, pixel1two
-	WORD $0x3c810404 // str q4, [x0], #16
+	TBZ  $2, R4, pixel1two
+	WORD $0x3c8104e4 // str q4, [x7], #16
 	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
-	TBZ  $1, R3, pixel1one
-	WORD $0xfc008404 // str d4, [x0], #8
+	TBZ  $1, R4, pixel1one
+	WORD $0xfc0084e4 // str d4, [x7], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
-	TBZ  $0, R3, pixel1done
-	WORD $0xbd000004 // str s4, [x0]
+	TBZ  $0, R4, pixel1done
+	WORD $0xbd0000e4 // str s4, [x7]
 
 pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel2four
-	WORD $0xac812408 // stp q8, q9, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel2four
+	WORD $0xac8124e8 // stp q8, q9, [x7], #32
 	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
 	WORD $0x4eab1d69 // mov v9.16b, v11.16b
 
 pixel2four:
-	TBZ  $2, R3, pixel2two
-	WORD $0x3c810408 // str q8, [x0], #16
+	TBZ  $2, R4, pixel2two
+	WORD $0x3c8104e8 // str q8, [x7], #16
 	WORD $0x4ea91d28 // mov v8.16b, v9.16b
 
 pixel2two:
-	TBZ  $1, R3, pixel2one
-	WORD $0xfc008408 // str d8, [x0], #8
+	TBZ  $1, R4, pixel2one
+	WORD $0xfc0084e8 // str d8, [x7], #8
 	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 pixel2one:
-	TBZ  $0, R3, pixel2done
-	WORD $0xbd000008 // str s8, [x0]
+	TBZ  $0, R4, pixel2done
+	WORD $0xbd0000e8 // str s8, [x7]
 
 pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel3four
-	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel3four
+	WORD $0xac8134ec // stp q12, q13, [x7], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 pixel3four:
-	TBZ  $2, R3, pixel3two
-	WORD $0x3c81040c // str q12, [x0], #16
+	TBZ  $2, R4, pixel3two
+	WORD $0x3c8104ec // str q12, [x7], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 pixel3two:
-	TBZ  $1, R3, pixel3one
-	WORD $0xfc00840c // str d12, [x0], #8
+	TBZ  $1, R4, pixel3one
+	WORD $0xfc0084ec // str d12, [x7], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 pixel3one:
-	TBZ  $0, R3, pixel3done
-	WORD $0xbd00000c // str s12, [x0]
+	TBZ  $0, R4, pixel3done
+	WORD $0xbd0000ec // str s12, [x7]
 
 pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel4four
-	WORD $0xac814410 // stp q16, q17, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel4four
+	WORD $0xac8144f0 // stp q16, q17, [x7], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 pixel4four:
-	TBZ  $2, R3, pixel4two
-	WORD $0x3c810410 // str q16, [x0], #16
+	TBZ  $2, R4, pixel4two
+	WORD $0x3c8104f0 // str q16, [x7], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 pixel4two:
-	TBZ  $1, R3, pixel4one
-	WORD $0xfc008410 // str d16, [x0], #8
+	TBZ  $1, R4, pixel4one
+	WORD $0xfc0084f0 // str d16, [x7], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 pixel4one:
-	TBZ  $0, R3, pixel4done
-	WORD $0xbd000010 // str s16, [x0]
+	TBZ  $0, R4, pixel4done
+	WORD $0xbd0000f0 // str s16, [x7]
 
 pixel4done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+	WORD $0x8b0600a5 // add x5, x5, x6
+	JMP  stored
 
 bytes:
-	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c814 // ld1r {v20.4s}, [x0]
-	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
-	WORD $0x4e040c15 // dup v21.4s, w0
+	WORD $0x9101a007 // add x7, x0, #104
+	WORD $0x4d40c8f4 // ld1r {v20.4s}, [x7]
+	WORD $0xd2b85fc7 // movz x7, #49918, lsl #16
+	WORD $0x4e040cf5 // dup v21.4s, w7
 	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
 	WORD $0x4e35c400 // fmaxnm v0.4s, v0.4s, v21.4s
 	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
@@ -3941,22 +4131,22 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes0part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes0part
+	WORD $0x3d8000e0 // str q0, [x7]
 	JMP  bytes0done
 
 bytes0part:
-	TBZ  $3, R3, bytes0four
-	WORD $0xfc008400 // str d0, [x0], #8
+	TBZ  $3, R4, bytes0four
+	WORD $0xfc0084e0 // str d0, [x7], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
-	TBZ  $2, R3, bytes0done
-	WORD $0xbd000000 // str s0, [x0]
+	TBZ  $2, R4, bytes0done
+	WORD $0xbd0000e0 // str s0, [x7]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
 	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -3975,22 +4165,22 @@ bytes0done:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes1part
-	WORD $0x3d800004 // str q4, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes1part
+	WORD $0x3d8000e4 // str q4, [x7]
 	JMP  bytes1done
 
 bytes1part:
-	TBZ  $3, R3, bytes1four
-	WORD $0xfc008404 // str d4, [x0], #8
+	TBZ  $3, R4, bytes1four
+	WORD $0xfc0084e4 // str d4, [x7], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
-	TBZ  $2, R3, bytes1done
-	WORD $0xbd000004 // str s4, [x0]
+	TBZ  $2, R4, bytes1done
+	WORD $0xbd0000e4 // str s4, [x7]
 
 bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
 	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
@@ -4009,22 +4199,22 @@ bytes1done:
 	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
 	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
 	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes2part
-	WORD $0x3d800008 // str q8, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes2part
+	WORD $0x3d8000e8 // str q8, [x7]
 	JMP  bytes2done
 
 bytes2part:
-	TBZ  $3, R3, bytes2four
-	WORD $0xfc008408 // str d8, [x0], #8
+	TBZ  $3, R4, bytes2four
+	WORD $0xfc0084e8 // str d8, [x7], #8
 	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 bytes2four:
-	TBZ  $2, R3, bytes2done
-	WORD $0xbd000008 // str s8, [x0]
+	TBZ  $2, R4, bytes2done
+	WORD $0xbd0000e8 // str s8, [x7]
 
 bytes2done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
 	WORD $0x4e35c58c // fmaxnm v12.4s, v12.4s, v21.4s
 	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
@@ -4043,22 +4233,22 @@ bytes2done:
 	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
 	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
 	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes3part
-	WORD $0x3d80000c // str q12, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes3part
+	WORD $0x3d8000ec // str q12, [x7]
 	JMP  bytes3done
 
 bytes3part:
-	TBZ  $3, R3, bytes3four
-	WORD $0xfc00840c // str d12, [x0], #8
+	TBZ  $3, R4, bytes3four
+	WORD $0xfc0084ec // str d12, [x7], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 bytes3four:
-	TBZ  $2, R3, bytes3done
-	WORD $0xbd00000c // str s12, [x0]
+	TBZ  $2, R4, bytes3done
+	WORD $0xbd0000ec // str s12, [x7]
 
 bytes3done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
 	WORD $0x4e35c610 // fmaxnm v16.4s, v16.4s, v21.4s
 	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
@@ -4077,30 +4267,46 @@ bytes3done:
 	WORD $0x4e614a72 // sqxtn2 v18.8h, v19.4s
 	WORD $0x0e214a10 // sqxtn v16.8b, v16.8h
 	WORD $0x4e214a50 // sqxtn2 v16.16b, v18.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes4part
-	WORD $0x3d800010 // str q16, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes4part
+	WORD $0x3d8000f0 // str q16, [x7]
 	JMP  bytes4done
 
 bytes4part:
-	TBZ  $3, R3, bytes4four
-	WORD $0xfc008410 // str d16, [x0], #8
+	TBZ  $3, R4, bytes4four
+	WORD $0xfc0084f0 // str d16, [x7], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 bytes4four:
-	TBZ  $2, R3, bytes4done
-	WORD $0xbd000010 // str s16, [x0]
+	TBZ  $2, R4, bytes4done
+	WORD $0xbd0000f0 // str s16, [x7]
 
 bytes4done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
+
+stored:
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
+	WORD $0xb9406804 // ldr w4, [x0, #104]
+	WORD $0x91004042 // add x2, x2, #16
+	CBNZ R4, on
+	WORD $0x9100c042 // add x2, x2, #48
+
+on:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, panel
 	RET
 
-// func convI8x6x16SDOT(a *convArgs)
+// func convI8x6SDOT(a *convArgs)
 // Requires: DotProd
-TEXT ·convI8x6x16SDOT(SB), NOSPLIT, $0-8
+TEXT ·convI8x6SDOT(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402803 // ldr x3, [x0, #80]
+
+panel:
+	WORD $0x91030024 // add x4, x1, #192
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -4125,35 +4331,35 @@ TEXT ·convI8x6x16SDOT(SB), NOSPLIT, $0-8
 	WORD $0x6f00e415 // movi v21.2d, #0
 	WORD $0x6f00e416 // movi v22.2d, #0
 	WORD $0x6f00e417 // movi v23.2d, #0
-	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9400c08 // ldr x8, [x0, #24]
 
 tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xb8404467 // ldr w7, [x3], #4
-	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xb8404468 // ldr w8, [x3], #4
-	WORD $0x8b020108 // add x8, x8, x2
-	WORD $0xb8404469 // ldr w9, [x3], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0xb840446a // ldr w10, [x3], #4
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0xb840446b // ldr w11, [x3], #4
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0xf10010ac // subs x12, x5, #4
+	WORD $0xb84044c9 // ldr w9, [x6], #4
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xb84044ca // ldr w10, [x6], #4
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xb84044cb // ldr w11, [x6], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0xb84044cc // ldr w12, [x6], #4
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0xb84044cd // ldr w13, [x6], #4
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0xb84044ce // ldr w14, [x6], #4
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0xf100110f // subs x15, x8, #4
 	BMI  tail
 
 loop:
-	WORD $0x3cc104d8 // ldr q24, [x6], #16
-	WORD $0x3cc104f9 // ldr q25, [x7], #16
-	WORD $0x3cc1051a // ldr q26, [x8], #16
-	WORD $0x3cc1053b // ldr q27, [x9], #16
-	WORD $0x3cc1055c // ldr q28, [x10], #16
-	WORD $0x3cc1057d // ldr q29, [x11], #16
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0x3cc10538 // ldr q24, [x9], #16
+	WORD $0x3cc10559 // ldr q25, [x10], #16
+	WORD $0x3cc1057a // ldr q26, [x11], #16
+	WORD $0x3cc1059b // ldr q27, [x12], #16
+	WORD $0x3cc105bc // ldr q28, [x13], #16
+	WORD $0x3cc105dd // ldr q29, [x14], #16
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
 	WORD $0x4f9ae3c8 // sdot v8.4s, v30.16b, v26.4b[0]
@@ -4166,7 +4372,7 @@ loop:
 	WORD $0x4f9be3ed // sdot v13.4s, v31.16b, v27.4b[0]
 	WORD $0x4f9ce3f1 // sdot v17.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3f5 // sdot v21.4s, v31.16b, v29.4b[0]
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
 	WORD $0x4f9ae3ca // sdot v10.4s, v30.16b, v26.4b[0]
@@ -4179,7 +4385,7 @@ loop:
 	WORD $0x4f9be3ef // sdot v15.4s, v31.16b, v27.4b[0]
 	WORD $0x4f9ce3f3 // sdot v19.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3f7 // sdot v23.4s, v31.16b, v29.4b[0]
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4fb8e3c0 // sdot v0.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb9e3c4 // sdot v4.4s, v30.16b, v25.4b[1]
 	WORD $0x4fbae3c8 // sdot v8.4s, v30.16b, v26.4b[1]
@@ -4192,7 +4398,7 @@ loop:
 	WORD $0x4fbbe3ed // sdot v13.4s, v31.16b, v27.4b[1]
 	WORD $0x4fbce3f1 // sdot v17.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3f5 // sdot v21.4s, v31.16b, v29.4b[1]
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4fb8e3c2 // sdot v2.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb9e3c6 // sdot v6.4s, v30.16b, v25.4b[1]
 	WORD $0x4fbae3ca // sdot v10.4s, v30.16b, v26.4b[1]
@@ -4205,7 +4411,7 @@ loop:
 	WORD $0x4fbbe3ef // sdot v15.4s, v31.16b, v27.4b[1]
 	WORD $0x4fbce3f3 // sdot v19.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3f7 // sdot v23.4s, v31.16b, v29.4b[1]
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4f98ebc0 // sdot v0.4s, v30.16b, v24.4b[2]
 	WORD $0x4f99ebc4 // sdot v4.4s, v30.16b, v25.4b[2]
 	WORD $0x4f9aebc8 // sdot v8.4s, v30.16b, v26.4b[2]
@@ -4218,7 +4424,7 @@ loop:
 	WORD $0x4f9bebed // sdot v13.4s, v31.16b, v27.4b[2]
 	WORD $0x4f9cebf1 // sdot v17.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debf5 // sdot v21.4s, v31.16b, v29.4b[2]
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4f98ebc2 // sdot v2.4s, v30.16b, v24.4b[2]
 	WORD $0x4f99ebc6 // sdot v6.4s, v30.16b, v25.4b[2]
 	WORD $0x4f9aebca // sdot v10.4s, v30.16b, v26.4b[2]
@@ -4231,7 +4437,7 @@ loop:
 	WORD $0x4f9bebef // sdot v15.4s, v31.16b, v27.4b[2]
 	WORD $0x4f9cebf3 // sdot v19.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debf7 // sdot v23.4s, v31.16b, v29.4b[2]
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4fb8ebc0 // sdot v0.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb9ebc4 // sdot v4.4s, v30.16b, v25.4b[3]
 	WORD $0x4fbaebc8 // sdot v8.4s, v30.16b, v26.4b[3]
@@ -4244,7 +4450,7 @@ loop:
 	WORD $0x4fbbebed // sdot v13.4s, v31.16b, v27.4b[3]
 	WORD $0x4fbcebf1 // sdot v17.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebf5 // sdot v21.4s, v31.16b, v29.4b[3]
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4fb8ebc2 // sdot v2.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb9ebc6 // sdot v6.4s, v30.16b, v25.4b[3]
 	WORD $0x4fbaebca // sdot v10.4s, v30.16b, v26.4b[3]
@@ -4257,21 +4463,21 @@ loop:
 	WORD $0x4fbbebef // sdot v15.4s, v31.16b, v27.4b[3]
 	WORD $0x4fbcebf3 // sdot v19.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebf7 // sdot v23.4s, v31.16b, v29.4b[3]
-	WORD $0xf100118c // subs x12, x12, #4
+	WORD $0xf10011ef // subs x15, x15, #4
 	BPL  loop
 
 tail:
-	WORD $0x9100118c // add x12, x12, #4
-	CBZ  R12, next
+	WORD $0x910011ef // add x15, x15, #4
+	CBZ  R15, next
 
 one:
-	WORD $0xbc4044d8 // ldr s24, [x6], #4
-	WORD $0xbc4044f9 // ldr s25, [x7], #4
-	WORD $0xbc40451a // ldr s26, [x8], #4
-	WORD $0xbc40453b // ldr s27, [x9], #4
-	WORD $0xbc40455c // ldr s28, [x10], #4
-	WORD $0xbc40457d // ldr s29, [x11], #4
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xbc404538 // ldr s24, [x9], #4
+	WORD $0xbc404559 // ldr s25, [x10], #4
+	WORD $0xbc40457a // ldr s26, [x11], #4
+	WORD $0xbc40459b // ldr s27, [x12], #4
+	WORD $0xbc4045bc // ldr s28, [x13], #4
+	WORD $0xbc4045dd // ldr s29, [x14], #4
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4f98e3c0 // sdot v0.4s, v30.16b, v24.4b[0]
 	WORD $0x4f99e3c4 // sdot v4.4s, v30.16b, v25.4b[0]
 	WORD $0x4f9ae3c8 // sdot v8.4s, v30.16b, v26.4b[0]
@@ -4284,7 +4490,7 @@ one:
 	WORD $0x4f9be3ed // sdot v13.4s, v31.16b, v27.4b[0]
 	WORD $0x4f9ce3f1 // sdot v17.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3f5 // sdot v21.4s, v31.16b, v29.4b[0]
-	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
+	WORD $0xacc17c9e // ldp q30, q31, [x4], #32
 	WORD $0x4f98e3c2 // sdot v2.4s, v30.16b, v24.4b[0]
 	WORD $0x4f99e3c6 // sdot v6.4s, v30.16b, v25.4b[0]
 	WORD $0x4f9ae3ca // sdot v10.4s, v30.16b, v26.4b[0]
@@ -4297,15 +4503,22 @@ one:
 	WORD $0x4f9be3ef // sdot v15.4s, v31.16b, v27.4b[0]
 	WORD $0x4f9ce3f3 // sdot v19.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3f7 // sdot v23.4s, v31.16b, v29.4b[0]
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, one
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, one
 
 next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00038 // ldr q24, [x1]
-	WORD $0x3dc01039 // ldr q25, [x1, #64]
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9402004 // ldr x4, [x0, #64]
+	WORD $0xaa0103e6 // mov x6, x1
+	WORD $0xaa0203e5 // mov x5, x2
+	WORD $0xf100047f // cmp x3, #1
+	BEQ  ending
+	WORD $0xd2800204 // movz x4, #16, lsl #0
+
+ending:
+	WORD $0x3dc000d8 // ldr q24, [x6]
+	WORD $0x3dc010d9 // ldr q25, [x6, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
@@ -4324,8 +4537,8 @@ next:
 	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
 	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d694 // fadd v20.4s, v20.4s, v25.4s
-	WORD $0x3dc00438 // ldr q24, [x1, #16]
-	WORD $0x3dc01439 // ldr q25, [x1, #80]
+	WORD $0x3dc004d8 // ldr q24, [x6, #16]
+	WORD $0x3dc014d9 // ldr q25, [x6, #80]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
@@ -4344,8 +4557,8 @@ next:
 	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
 	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0x3dc00838 // ldr q24, [x1, #32]
-	WORD $0x3dc01839 // ldr q25, [x1, #96]
+	WORD $0x3dc008d8 // ldr q24, [x6, #32]
+	WORD $0x3dc018d9 // ldr q25, [x6, #96]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
@@ -4364,8 +4577,8 @@ next:
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
 	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
-	WORD $0x3dc00c38 // ldr q24, [x1, #48]
-	WORD $0x3dc01c39 // ldr q25, [x1, #112]
+	WORD $0x3dc00cd8 // ldr q24, [x6, #48]
+	WORD $0x3dc01cd9 // ldr q25, [x6, #112]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
@@ -4384,8 +4597,8 @@ next:
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
 	WORD $0x4e39d6f7 // fadd v23.4s, v23.4s, v25.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	CBZ  R6, store
 	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
 	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
 	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
@@ -4436,173 +4649,171 @@ next:
 	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9406804 // ldr w4, [x0, #104]
-	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
+	WORD $0xf9401c06 // ldr x6, [x0, #56]
+	WORD $0xb9406807 // ldr w7, [x0, #104]
+	CBNZ R7, bytes
+	WORD $0xf100409f // cmp x4, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad005434 // stp q20, q21, [x1]
-	WORD $0xad015c36 // stp q22, q23, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+	WORD $0xad0004a0 // stp q0, q1, [x5]
+	WORD $0xad010ca2 // stp q2, q3, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0014a4 // stp q4, q5, [x5]
+	WORD $0xad011ca6 // stp q6, q7, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0024a8 // stp q8, q9, [x5]
+	WORD $0xad012caa // stp q10, q11, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0034ac // stp q12, q13, [x5]
+	WORD $0xad013cae // stp q14, q15, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0044b0 // stp q16, q17, [x5]
+	WORD $0xad014cb2 // stp q18, q19, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0xad0054b4 // stp q20, q21, [x5]
+	WORD $0xad015cb6 // stp q22, q23, [x5, #32]
+	WORD $0x8b0600a5 // add x5, x5, x6
+	JMP  stored
 
 partial:
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel0four
-	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel0four
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
 	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
-	TBZ  $2, R3, pixel0two
-	WORD $0x3c810400 // str q0, [x0], #16
+	TBZ  $2, R4, pixel0two
+	WORD $0x3c8104e0 // str q0, [x7], #16
 	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
-	TBZ  $1, R3, pixel0one
-	WORD $0xfc008400 // str d0, [x0], #8
+	TBZ  $1, R4, pixel0one
+	WORD $0xfc0084e0 // str d0, [x7], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
-	TBZ  $0, R3, pixel0done
-	WORD $0xbd000000 // str s0, [x0]
+	TBZ  $0, R4, pixel0done
+	WORD $0xbd0000e0 // str s0, [x7]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel1four
-	WORD $0xac811404 // stp q4, q5, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel1four
+	WORD $0xac8114e4 // stp q4, q5, [x7], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
 	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
-	TBZ  $2, R3, pixel1two
-	WORD $0x3c810404 // str q4, [x0], #16
+	TBZ  $2, R4, pixel1two
+	WORD $0x3c8104e4 // str q4, [x7], #16
 	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
-	TBZ  $1, R3, pixel1one
-	WORD $0xfc008404 // str d4, [x0], #8
+	TBZ  $1, R4, pixel1one
+	WORD $0xfc0084e4 // str d4, [x7], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
-	TBZ  $0, R3, pixel1done
-	WORD $0xbd000004 // str s4, [x0]
+	TBZ  $0, R4, pixel1done
+	WORD $0xbd0000e4 // str s4, [x7]
 
 pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel2four
-	WORD $0xac812408 // stp q8, q9, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel2four
+	WORD $0xac8124e8 // stp q8, q9, [x7], #32
 	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
 	WORD $0x4eab1d69 // mov v9.16b, v11.16b
 
 pixel2four:
-	TBZ  $2, R3, pixel2two
-	WORD $0x3c810408 // str q8, [x0], #16
+	TBZ  $2, R4, pixel2two
+	WORD $0x3c8104e8 // str q8, [x7], #16
 	WORD $0x4ea91d28 // mov v8.16b, v9.16b
 
 pixel2two:
-	TBZ  $1, R3, pixel2one
-	WORD $0xfc008408 // str d8, [x0], #8
+	TBZ  $1, R4, pixel2one
+	WORD $0xfc0084e8 // str d8, [x7], #8
 	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 pixel2one:
-	TBZ  $0, R3, pixel2done
-	WORD $0xbd000008 // str s8, [x0]
+	TBZ  $0, R4, pixel2done
+	WORD $0xbd0000e8 // str s8, [x7]
 
 pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel3four
-	WORD $0xac81340c // stp q12, q13, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel3four
+	WORD $0xac8134ec // stp q12, q13, [x7], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 pixel3four:
-	TBZ  $2, R3, pixel3two
-	WORD $0x3c81040c // str q12, [x0], #16
+	TBZ  $2, R4, pixel3two
+	WORD $0x3c8104ec // str q12, [x7], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 pixel3two:
-	TBZ  $1, R3, pixel3one
-	WORD $0xfc00840c // str d12, [x0], #8
+	TBZ  $1, R4, pixel3one
+	WORD $0xfc0084ec // str d12, [x7], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 pixel3one:
-	TBZ  $0, R3, pixel3done
-	WORD $0xbd00000c // str s12, [x0]
+	TBZ  $0, R4, pixel3done
+	WORD $0xbd0000ec // str s12, [x7]
 
 pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel4four
-	WORD $0xac814410 // stp q16, q17, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel4four
+	WORD $0xac8144f0 // stp q16, q17, [x7], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 pixel4four:
-	TBZ  $2, R3, pixel4two
-	WORD $0x3c810410 // str q16, [x0], #16
+	TBZ  $2, R4, pixel4two
+	WORD $0x3c8104f0 // str q16, [x7], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 pixel4two:
-	TBZ  $1, R3, pixel4one
-	WORD $0xfc008410 // str d16, [x0], #8
+	TBZ  $1, R4, pixel4one
+	WORD $0xfc0084f0 // str d16, [x7], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 pixel4one:
-	TBZ  $0, R3, pixel4done
-	WORD $0xbd000010 // str s16, [x0]
+	TBZ  $0, R4, pixel4done
+	WORD $0xbd0000f0 // str s16, [x7]
 
 pixel4done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel5four
-	WORD $0xac815414 // stp q20, q21, [x0], #32
+	WORD $0x8b0600a5 // add x5, x5, x6
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $3, R4, pixel5four
+	WORD $0xac8154f4 // stp q20, q21, [x7], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 pixel5four:
-	TBZ  $2, R3, pixel5two
-	WORD $0x3c810414 // str q20, [x0], #16
+	TBZ  $2, R4, pixel5two
+	WORD $0x3c8104f4 // str q20, [x7], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 pixel5two:
-	TBZ  $1, R3, pixel5one
-	WORD $0xfc008414 // str d20, [x0], #8
+	TBZ  $1, R4, pixel5one
+	WORD $0xfc0084f4 // str d20, [x7], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 pixel5one:
-	TBZ  $0, R3, pixel5done
-	WORD $0xbd000014 // str s20, [x0]
+	TBZ  $0, R4, pixel5done
+	WORD $0xbd0000f4 // str s20, [x7]
 
 pixel5done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+	WORD $0x8b0600a5 // add x5, x5, x6
+	JMP  stored
 
 bytes:
-	WORD $0x9101a000 // add x0, x0, #104
-	WORD $0x4d40c818 // ld1r {v24.4s}, [x0]
-	WORD $0xd2b85fc0 // movz x0, #49918, lsl #16
-	WORD $0x4e040c19 // dup v25.4s, w0
+	WORD $0x9101a007 // add x7, x0, #104
+	WORD $0x4d40c8f8 // ld1r {v24.4s}, [x7]
+	WORD $0xd2b85fc7 // movz x7, #49918, lsl #16
+	WORD $0x4e040cf9 // dup v25.4s, w7
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
 	WORD $0x4e21c800 // fcvtas v0.4s, v0.4s
@@ -4621,22 +4832,22 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes0part
-	WORD $0x3d800000 // str q0, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes0part
+	WORD $0x3d8000e0 // str q0, [x7]
 	JMP  bytes0done
 
 bytes0part:
-	TBZ  $3, R3, bytes0four
-	WORD $0xfc008400 // str d0, [x0], #8
+	TBZ  $3, R4, bytes0four
+	WORD $0xfc0084e0 // str d0, [x7], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
-	TBZ  $2, R3, bytes0done
-	WORD $0xbd000000 // str s0, [x0]
+	TBZ  $2, R4, bytes0done
+	WORD $0xbd0000e0 // str s0, [x7]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
 	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -4655,22 +4866,22 @@ bytes0done:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes1part
-	WORD $0x3d800004 // str q4, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes1part
+	WORD $0x3d8000e4 // str q4, [x7]
 	JMP  bytes1done
 
 bytes1part:
-	TBZ  $3, R3, bytes1four
-	WORD $0xfc008404 // str d4, [x0], #8
+	TBZ  $3, R4, bytes1four
+	WORD $0xfc0084e4 // str d4, [x7], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
-	TBZ  $2, R3, bytes1done
-	WORD $0xbd000004 // str s4, [x0]
+	TBZ  $2, R4, bytes1done
+	WORD $0xbd0000e4 // str s4, [x7]
 
 bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
 	WORD $0x4e21c908 // fcvtas v8.4s, v8.4s
@@ -4689,22 +4900,22 @@ bytes1done:
 	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
 	WORD $0x0e214908 // sqxtn v8.8b, v8.8h
 	WORD $0x4e214948 // sqxtn2 v8.16b, v10.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes2part
-	WORD $0x3d800008 // str q8, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes2part
+	WORD $0x3d8000e8 // str q8, [x7]
 	JMP  bytes2done
 
 bytes2part:
-	TBZ  $3, R3, bytes2four
-	WORD $0xfc008408 // str d8, [x0], #8
+	TBZ  $3, R4, bytes2four
+	WORD $0xfc0084e8 // str d8, [x7], #8
 	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
 
 bytes2four:
-	TBZ  $2, R3, bytes2done
-	WORD $0xbd000008 // str s8, [x0]
+	TBZ  $2, R4, bytes2done
+	WORD $0xbd0000e8 // str s8, [x7]
 
 bytes2done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
 	WORD $0x4e39c58c // fmaxnm v12.4s, v12.4s, v25.4s
 	WORD $0x4e21c98c // fcvtas v12.4s, v12.4s
@@ -4723,22 +4934,22 @@ bytes2done:
 	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
 	WORD $0x0e21498c // sqxtn v12.8b, v12.8h
 	WORD $0x4e2149cc // sqxtn2 v12.16b, v14.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes3part
-	WORD $0x3d80000c // str q12, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes3part
+	WORD $0x3d8000ec // str q12, [x7]
 	JMP  bytes3done
 
 bytes3part:
-	TBZ  $3, R3, bytes3four
-	WORD $0xfc00840c // str d12, [x0], #8
+	TBZ  $3, R4, bytes3four
+	WORD $0xfc0084ec // str d12, [x7], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 bytes3four:
-	TBZ  $2, R3, bytes3done
-	WORD $0xbd00000c // str s12, [x0]
+	TBZ  $2, R4, bytes3done
+	WORD $0xbd0000ec // str s12, [x7]
 
 bytes3done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
 	WORD $0x4e39c610 // fmaxnm v16.4s, v16.4s, v25.4s
 	WORD $0x4e21ca10 // fcvtas v16.4s, v16.4s
@@ -4757,22 +4968,22 @@ bytes3done:
 	WORD $0x4e614a72 // sqxtn2 v18.8h, v19.4s
 	WORD $0x0e214a10 // sqxtn v16.8b, v16.8h
 	WORD $0x4e214a50 // sqxtn2 v16.16b, v18.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes4part
-	WORD $0x3d800010 // str q16, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes4part
+	WORD $0x3d8000f0 // str q16, [x7]
 	JMP  bytes4done
 
 bytes4part:
-	TBZ  $3, R3, bytes4four
-	WORD $0xfc008410 // str d16, [x0], #8
+	TBZ  $3, R4, bytes4four
+	WORD $0xfc0084f0 // str d16, [x7], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 bytes4four:
-	TBZ  $2, R3, bytes4done
-	WORD $0xbd000010 // str s16, [x0]
+	TBZ  $2, R4, bytes4done
+	WORD $0xbd0000f0 // str s16, [x7]
 
 bytes4done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
 	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
 	WORD $0x4e39c694 // fmaxnm v20.4s, v20.4s, v25.4s
 	WORD $0x4e21ca94 // fcvtas v20.4s, v20.4s
@@ -4791,29 +5002,41 @@ bytes4done:
 	WORD $0x4e614af6 // sqxtn2 v22.8h, v23.4s
 	WORD $0x0e214a94 // sqxtn v20.8b, v20.8h
 	WORD $0x4e214ad4 // sqxtn2 v20.16b, v22.8h
-	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes5part
-	WORD $0x3d800014 // str q20, [x0]
+	WORD $0x910000a7 // add x7, x5, #0
+	TBZ  $4, R4, bytes5part
+	WORD $0x3d8000f4 // str q20, [x7]
 	JMP  bytes5done
 
 bytes5part:
-	TBZ  $3, R3, bytes5four
-	WORD $0xfc008414 // str d20, [x0], #8
+	TBZ  $3, R4, bytes5four
+	WORD $0xfc0084f4 // str d20, [x7], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 bytes5four:
-	TBZ  $2, R3, bytes5done
-	WORD $0xbd000014 // str s20, [x0]
+	TBZ  $2, R4, bytes5done
+	WORD $0xbd0000f4 // str s20, [x7]
 
 bytes5done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b0600a5 // add x5, x5, x6
+
+stored:
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
+	WORD $0xb9406804 // ldr w4, [x0, #104]
+	WORD $0x91004042 // add x2, x2, #16
+	CBNZ R4, on
+	WORD $0x9100c042 // add x2, x2, #48
+
+on:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, panel
 	RET
 
 // func convI8x1x16NEON(a *convArgs)
 TEXT ·convI8x1x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
+	WORD $0x91030022 // add x2, x1, #192
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
@@ -4822,94 +5045,95 @@ TEXT ·convI8x1x16NEON(SB), NOSPLIT, $0-8
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9400003 // ldr x3, [x0]
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
+	WORD $0xf9400c06 // ldr x6, [x0, #24]
 
 tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xf10008a7 // subs x7, x5, #2
+	WORD $0xb8404487 // ldr w7, [x4], #4
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xf10008c8 // subs x8, x6, #2
 	BMI  tail
 
 loop:
-	WORD $0x4ddfc8c9 // ld1r {v9.4s}, [x6], #4
-	WORD $0x4ddfc8c8 // ld1r {v8.4s}, [x6], #4
-	WORD $0x3dc0002c // ldr q12, [x1]
-	WORD $0x3dc0102a // ldr q10, [x1, #64]
+	WORD $0x4ddfc8e9 // ld1r {v9.4s}, [x7], #4
+	WORD $0x4ddfc8e8 // ld1r {v8.4s}, [x7], #4
+	WORD $0x3dc0004c // ldr q12, [x2]
+	WORD $0x3dc0104a // ldr q10, [x2, #64]
 	WORD $0x0e29c18b // smull v11.8h, v12.8b, v9.8b
 	WORD $0x4e29c18c // smull2 v12.8h, v12.16b, v9.16b
 	WORD $0x0e28814b // smlal v11.8h, v10.8b, v8.8b
 	WORD $0x4e28814c // smlal2 v12.8h, v10.16b, v8.16b
 	WORD $0x4e606960 // sadalp v0.4s, v11.8h
 	WORD $0x4e606984 // sadalp v4.4s, v12.8h
-	WORD $0x3dc0042c // ldr q12, [x1, #16]
-	WORD $0x3dc0142a // ldr q10, [x1, #80]
+	WORD $0x3dc0044c // ldr q12, [x2, #16]
+	WORD $0x3dc0144a // ldr q10, [x2, #80]
 	WORD $0x0e29c18b // smull v11.8h, v12.8b, v9.8b
 	WORD $0x4e29c18c // smull2 v12.8h, v12.16b, v9.16b
 	WORD $0x0e28814b // smlal v11.8h, v10.8b, v8.8b
 	WORD $0x4e28814c // smlal2 v12.8h, v10.16b, v8.16b
 	WORD $0x4e606961 // sadalp v1.4s, v11.8h
 	WORD $0x4e606985 // sadalp v5.4s, v12.8h
-	WORD $0x3dc0082c // ldr q12, [x1, #32]
-	WORD $0x3dc0182a // ldr q10, [x1, #96]
+	WORD $0x3dc0084c // ldr q12, [x2, #32]
+	WORD $0x3dc0184a // ldr q10, [x2, #96]
 	WORD $0x0e29c18b // smull v11.8h, v12.8b, v9.8b
 	WORD $0x4e29c18c // smull2 v12.8h, v12.16b, v9.16b
 	WORD $0x0e28814b // smlal v11.8h, v10.8b, v8.8b
 	WORD $0x4e28814c // smlal2 v12.8h, v10.16b, v8.16b
 	WORD $0x4e606962 // sadalp v2.4s, v11.8h
 	WORD $0x4e606986 // sadalp v6.4s, v12.8h
-	WORD $0x3dc00c2c // ldr q12, [x1, #48]
-	WORD $0x3dc01c2a // ldr q10, [x1, #112]
+	WORD $0x3dc00c4c // ldr q12, [x2, #48]
+	WORD $0x3dc01c4a // ldr q10, [x2, #112]
 	WORD $0x0e29c18b // smull v11.8h, v12.8b, v9.8b
 	WORD $0x4e29c189 // smull2 v9.8h, v12.16b, v9.16b
 	WORD $0x0e28814b // smlal v11.8h, v10.8b, v8.8b
 	WORD $0x4e288149 // smlal2 v9.8h, v10.16b, v8.16b
 	WORD $0x4e606963 // sadalp v3.4s, v11.8h
 	WORD $0x4e606927 // sadalp v7.4s, v9.8h
-	WORD $0x91020021 // add x1, x1, #128
-	WORD $0xf10008e7 // subs x7, x7, #2
+	WORD $0x91020042 // add x2, x2, #128
+	WORD $0xf1000908 // subs x8, x8, #2
 	BPL  loop
 
 tail:
-	WORD $0x910008e7 // add x7, x7, #2
-	CBZ  R7, next
+	WORD $0x91000908 // add x8, x8, #2
+	CBZ  R8, next
 
 one:
-	WORD $0x4ddfc8c8 // ld1r {v8.4s}, [x6], #4
-	WORD $0x3dc0002a // ldr q10, [x1]
+	WORD $0x4ddfc8e8 // ld1r {v8.4s}, [x7], #4
+	WORD $0x3dc0004a // ldr q10, [x2]
 	WORD $0x0e28c149 // smull v9.8h, v10.8b, v8.8b
 	WORD $0x4e28c14a // smull2 v10.8h, v10.16b, v8.16b
 	WORD $0x4e606920 // sadalp v0.4s, v9.8h
 	WORD $0x4e606944 // sadalp v4.4s, v10.8h
-	WORD $0x3dc0042a // ldr q10, [x1, #16]
+	WORD $0x3dc0044a // ldr q10, [x2, #16]
 	WORD $0x0e28c149 // smull v9.8h, v10.8b, v8.8b
 	WORD $0x4e28c14a // smull2 v10.8h, v10.16b, v8.16b
 	WORD $0x4e606921 // sadalp v1.4s, v9.8h
 	WORD $0x4e606945 // sadalp v5.4s, v10.8h
-	WORD $0x3dc0082a // ldr q10, [x1, #32]
+	WORD $0x3dc0084a // ldr q10, [x2, #32]
 	WORD $0x0e28c149 // smull v9.8h, v10.8b, v8.8b
 	WORD $0x4e28c14a // smull2 v10.8h, v10.16b, v8.16b
 	WORD $0x4e606922 // sadalp v2.4s, v9.8h
 	WORD $0x4e606946 // sadalp v6.4s, v10.8h
-	WORD $0x3dc00c2a // ldr q10, [x1, #48]
+	WORD $0x3dc00c4a // ldr q10, [x2, #48]
 	WORD $0x0e28c149 // smull v9.8h, v10.8b, v8.8b
 	WORD $0x4e28c148 // smull2 v8.8h, v10.16b, v8.16b
 	WORD $0x4e606923 // sadalp v3.4s, v9.8h
 	WORD $0x4e606907 // sadalp v7.4s, v8.8h
-	WORD $0x91010021 // add x1, x1, #64
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, one
+	WORD $0x91010042 // add x2, x2, #64
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, one
 
 next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
 	WORD $0x4ea4bc00 // addp v0.4s, v0.4s, v4.4s
 	WORD $0x4ea5bc21 // addp v1.4s, v1.4s, v5.4s
 	WORD $0x4ea6bc42 // addp v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7bc63 // addp v3.4s, v3.4s, v7.4s
-	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
 	WORD $0x3dc00024 // ldr q4, [x1]
 	WORD $0x3dc01025 // ldr q5, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -4942,20 +5166,18 @@ next:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c01 // ldr x1, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 partial:
-	WORD $0x91000020 // add x0, x1, #0
+	WORD $0x91000040 // add x0, x2, #0
 	TBZ  $3, R3, pixel0four
 	WORD $0xac810400 // stp q0, q1, [x0], #32
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
@@ -4976,7 +5198,7 @@ pixel0one:
 	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 bytes:
@@ -5002,7 +5224,7 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x91000020 // add x0, x1, #0
+	WORD $0x91000040 // add x0, x2, #0
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
@@ -5017,16 +5239,16 @@ bytes0four:
 	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 // func convI8x1x32NEON(a *convArgs)
 TEXT ·convI8x1x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020022 // add x2, x1, x2
+	WORD $0x91030022 // add x2, x1, #192
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0x8b030043 // add x3, x2, x3
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
@@ -5043,143 +5265,143 @@ TEXT ·convI8x1x32NEON(SB), NOSPLIT, $0-8
 	WORD $0x6f00e40e // movi v14.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9400404 // ldr x4, [x0, #8]
-	WORD $0xf9400805 // ldr x5, [x0, #16]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
+	WORD $0xf9400004 // ldr x4, [x0]
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9400c07 // ldr x7, [x0, #24]
 
 tap:
-	WORD $0xb8404487 // ldr w7, [x4], #4
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xf10008c8 // subs x8, x6, #2
+	WORD $0xb84044a8 // ldr w8, [x5], #4
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xf10008e9 // subs x9, x7, #2
 	BMI  tail
 
 loop:
-	WORD $0x4ddfc8f1 // ld1r {v17.4s}, [x7], #4
-	WORD $0x4ddfc8f0 // ld1r {v16.4s}, [x7], #4
-	WORD $0x3dc00034 // ldr q20, [x1]
-	WORD $0x3dc01032 // ldr q18, [x1, #64]
-	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
-	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
-	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
-	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a60 // sadalp v0.4s, v19.8h
-	WORD $0x4e606a88 // sadalp v8.4s, v20.8h
-	WORD $0x3dc00434 // ldr q20, [x1, #16]
-	WORD $0x3dc01432 // ldr q18, [x1, #80]
-	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
-	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
-	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
-	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a61 // sadalp v1.4s, v19.8h
-	WORD $0x4e606a89 // sadalp v9.4s, v20.8h
-	WORD $0x3dc00834 // ldr q20, [x1, #32]
-	WORD $0x3dc01832 // ldr q18, [x1, #96]
-	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
-	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
-	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
-	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a62 // sadalp v2.4s, v19.8h
-	WORD $0x4e606a8a // sadalp v10.4s, v20.8h
-	WORD $0x3dc00c34 // ldr q20, [x1, #48]
-	WORD $0x3dc01c32 // ldr q18, [x1, #112]
-	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
-	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
-	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
-	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a63 // sadalp v3.4s, v19.8h
-	WORD $0x4e606a8b // sadalp v11.4s, v20.8h
-	WORD $0x91020021 // add x1, x1, #128
+	WORD $0x4ddfc911 // ld1r {v17.4s}, [x8], #4
+	WORD $0x4ddfc910 // ld1r {v16.4s}, [x8], #4
 	WORD $0x3dc00054 // ldr q20, [x2]
 	WORD $0x3dc01052 // ldr q18, [x2, #64]
 	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a64 // sadalp v4.4s, v19.8h
-	WORD $0x4e606a8c // sadalp v12.4s, v20.8h
+	WORD $0x4e606a60 // sadalp v0.4s, v19.8h
+	WORD $0x4e606a88 // sadalp v8.4s, v20.8h
 	WORD $0x3dc00454 // ldr q20, [x2, #16]
 	WORD $0x3dc01452 // ldr q18, [x2, #80]
 	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a65 // sadalp v5.4s, v19.8h
-	WORD $0x4e606a8d // sadalp v13.4s, v20.8h
+	WORD $0x4e606a61 // sadalp v1.4s, v19.8h
+	WORD $0x4e606a89 // sadalp v9.4s, v20.8h
 	WORD $0x3dc00854 // ldr q20, [x2, #32]
 	WORD $0x3dc01852 // ldr q18, [x2, #96]
 	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
 	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
-	WORD $0x4e606a66 // sadalp v6.4s, v19.8h
-	WORD $0x4e606a8e // sadalp v14.4s, v20.8h
+	WORD $0x4e606a62 // sadalp v2.4s, v19.8h
+	WORD $0x4e606a8a // sadalp v10.4s, v20.8h
 	WORD $0x3dc00c54 // ldr q20, [x2, #48]
 	WORD $0x3dc01c52 // ldr q18, [x2, #112]
+	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
+	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
+	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
+	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
+	WORD $0x4e606a63 // sadalp v3.4s, v19.8h
+	WORD $0x4e606a8b // sadalp v11.4s, v20.8h
+	WORD $0x91020042 // add x2, x2, #128
+	WORD $0x3dc00074 // ldr q20, [x3]
+	WORD $0x3dc01072 // ldr q18, [x3, #64]
+	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
+	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
+	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
+	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
+	WORD $0x4e606a64 // sadalp v4.4s, v19.8h
+	WORD $0x4e606a8c // sadalp v12.4s, v20.8h
+	WORD $0x3dc00474 // ldr q20, [x3, #16]
+	WORD $0x3dc01472 // ldr q18, [x3, #80]
+	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
+	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
+	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
+	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
+	WORD $0x4e606a65 // sadalp v5.4s, v19.8h
+	WORD $0x4e606a8d // sadalp v13.4s, v20.8h
+	WORD $0x3dc00874 // ldr q20, [x3, #32]
+	WORD $0x3dc01872 // ldr q18, [x3, #96]
+	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
+	WORD $0x4e31c294 // smull2 v20.8h, v20.16b, v17.16b
+	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
+	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
+	WORD $0x4e606a66 // sadalp v6.4s, v19.8h
+	WORD $0x4e606a8e // sadalp v14.4s, v20.8h
+	WORD $0x3dc00c74 // ldr q20, [x3, #48]
+	WORD $0x3dc01c72 // ldr q18, [x3, #112]
 	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
 	WORD $0x4e31c291 // smull2 v17.8h, v20.16b, v17.16b
 	WORD $0x0e308253 // smlal v19.8h, v18.8b, v16.8b
 	WORD $0x4e308251 // smlal2 v17.8h, v18.16b, v16.16b
 	WORD $0x4e606a67 // sadalp v7.4s, v19.8h
 	WORD $0x4e606a2f // sadalp v15.4s, v17.8h
-	WORD $0x91020042 // add x2, x2, #128
-	WORD $0xf1000908 // subs x8, x8, #2
+	WORD $0x91020063 // add x3, x3, #128
+	WORD $0xf1000929 // subs x9, x9, #2
 	BPL  loop
 
 tail:
-	WORD $0x91000908 // add x8, x8, #2
-	CBZ  R8, next
+	WORD $0x91000929 // add x9, x9, #2
+	CBZ  R9, next
 
 one:
-	WORD $0x4ddfc8f0 // ld1r {v16.4s}, [x7], #4
-	WORD $0x3dc00032 // ldr q18, [x1]
+	WORD $0x4ddfc910 // ld1r {v16.4s}, [x8], #4
+	WORD $0x3dc00052 // ldr q18, [x2]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
 	WORD $0x4e606a20 // sadalp v0.4s, v17.8h
 	WORD $0x4e606a48 // sadalp v8.4s, v18.8h
-	WORD $0x3dc00432 // ldr q18, [x1, #16]
+	WORD $0x3dc00452 // ldr q18, [x2, #16]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
 	WORD $0x4e606a21 // sadalp v1.4s, v17.8h
 	WORD $0x4e606a49 // sadalp v9.4s, v18.8h
-	WORD $0x3dc00832 // ldr q18, [x1, #32]
+	WORD $0x3dc00852 // ldr q18, [x2, #32]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
 	WORD $0x4e606a22 // sadalp v2.4s, v17.8h
 	WORD $0x4e606a4a // sadalp v10.4s, v18.8h
-	WORD $0x3dc00c32 // ldr q18, [x1, #48]
+	WORD $0x3dc00c52 // ldr q18, [x2, #48]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
 	WORD $0x4e606a23 // sadalp v3.4s, v17.8h
 	WORD $0x4e606a4b // sadalp v11.4s, v18.8h
-	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x3dc00052 // ldr q18, [x2]
+	WORD $0x91010042 // add x2, x2, #64
+	WORD $0x3dc00072 // ldr q18, [x3]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
 	WORD $0x4e606a24 // sadalp v4.4s, v17.8h
 	WORD $0x4e606a4c // sadalp v12.4s, v18.8h
-	WORD $0x3dc00452 // ldr q18, [x2, #16]
+	WORD $0x3dc00472 // ldr q18, [x3, #16]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
 	WORD $0x4e606a25 // sadalp v5.4s, v17.8h
 	WORD $0x4e606a4d // sadalp v13.4s, v18.8h
-	WORD $0x3dc00852 // ldr q18, [x2, #32]
+	WORD $0x3dc00872 // ldr q18, [x3, #32]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
 	WORD $0x4e606a26 // sadalp v6.4s, v17.8h
 	WORD $0x4e606a4e // sadalp v14.4s, v18.8h
-	WORD $0x3dc00c52 // ldr q18, [x2, #48]
+	WORD $0x3dc00c72 // ldr q18, [x3, #48]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c250 // smull2 v16.8h, v18.16b, v16.16b
 	WORD $0x4e606a27 // sadalp v7.4s, v17.8h
 	WORD $0x4e606a0f // sadalp v15.4s, v16.8h
-	WORD $0x91010042 // add x2, x2, #64
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, one
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, tap
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
 	WORD $0x4ea8bc00 // addp v0.4s, v0.4s, v8.4s
 	WORD $0x4ea9bc21 // addp v1.4s, v1.4s, v9.4s
 	WORD $0x4eaabc42 // addp v2.4s, v2.4s, v10.4s
@@ -5188,7 +5410,8 @@ next:
 	WORD $0x4eadbca5 // addp v5.4s, v5.4s, v13.4s
 	WORD $0x4eaebcc6 // addp v6.4s, v6.4s, v14.4s
 	WORD $0x4eafbce7 // addp v7.4s, v7.4s, v15.4s
-	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9402003 // ldr x3, [x0, #64]
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -5209,8 +5432,8 @@ next:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040021 // add x1, x1, x4
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -5251,24 +5474,22 @@ next:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c01 // ldr x1, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0xad021444 // stp q4, q5, [x2, #64]
+	WORD $0xad031c46 // stp q6, q7, [x2, #96]
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x91010020 // add x0, x1, #64
+	WORD $0xad000440 // stp q0, q1, [x2]
+	WORD $0xad010c42 // stp q2, q3, [x2, #32]
+	WORD $0x91010040 // add x0, x2, #64
 	TBZ  $3, R3, pixel0four
 	WORD $0xac811404 // stp q4, q5, [x0], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
@@ -5289,7 +5510,7 @@ pixel0one:
 	WORD $0xbd000004 // str s4, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 bytes:
@@ -5315,7 +5536,7 @@ bytes:
 	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x3d800020 // str q0, [x1]
+	WORD $0x3d800040 // str q0, [x2]
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -5334,7 +5555,7 @@ bytes:
 	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
-	WORD $0x91004020 // add x0, x1, #16
+	WORD $0x91004040 // add x0, x2, #16
 	TBZ  $4, R3, bytes0part
 	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes0done
@@ -5349,14 +5570,14 @@ bytes0four:
 	WORD $0xbd000004 // str s4, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b010042 // add x2, x2, x1
 	RET
 
 // func convI8x2x16NEON(a *convArgs)
 TEXT ·convI8x2x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x91030021 // add x1, x1, #192
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0x91030061 // add x1, x3, #192
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
@@ -5374,23 +5595,23 @@ TEXT ·convI8x2x16NEON(SB), NOSPLIT, $0-8
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e40f // movi v15.2d, #0
 	WORD $0xf9400002 // ldr x2, [x0]
-	WORD $0xf9400403 // ldr x3, [x0, #8]
-	WORD $0xf9400804 // ldr x4, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
+	WORD $0xf9400c06 // ldr x6, [x0, #24]
 
 tap:
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xb8404467 // ldr w7, [x3], #4
+	WORD $0xb8404487 // ldr w7, [x4], #4
 	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xf10008a8 // subs x8, x5, #2
+	WORD $0xb8404488 // ldr w8, [x4], #4
+	WORD $0x8b020108 // add x8, x8, x2
+	WORD $0xf10008c9 // subs x9, x6, #2
 	BMI  tail
 
 loop:
-	WORD $0x4ddfc8d3 // ld1r {v19.4s}, [x6], #4
-	WORD $0x4ddfc8f1 // ld1r {v17.4s}, [x7], #4
-	WORD $0x4ddfc8d2 // ld1r {v18.4s}, [x6], #4
-	WORD $0x4ddfc8f0 // ld1r {v16.4s}, [x7], #4
+	WORD $0x4ddfc8f3 // ld1r {v19.4s}, [x7], #4
+	WORD $0x4ddfc911 // ld1r {v17.4s}, [x8], #4
+	WORD $0x4ddfc8f2 // ld1r {v18.4s}, [x7], #4
+	WORD $0x4ddfc910 // ld1r {v16.4s}, [x8], #4
 	WORD $0x3dc00035 // ldr q21, [x1]
 	WORD $0x3dc01034 // ldr q20, [x1, #64]
 	WORD $0x0e33c2b6 // smull v22.8h, v21.8b, v19.8b
@@ -5448,16 +5669,16 @@ loop:
 	WORD $0x4e606a47 // sadalp v7.4s, v18.8h
 	WORD $0x4e606a2f // sadalp v15.4s, v17.8h
 	WORD $0x91020021 // add x1, x1, #128
-	WORD $0xf1000908 // subs x8, x8, #2
+	WORD $0xf1000929 // subs x9, x9, #2
 	BPL  loop
 
 tail:
-	WORD $0x91000908 // add x8, x8, #2
-	CBZ  R8, next
+	WORD $0x91000929 // add x9, x9, #2
+	CBZ  R9, next
 
 one:
-	WORD $0x4ddfc8d1 // ld1r {v17.4s}, [x6], #4
-	WORD $0x4ddfc8f0 // ld1r {v16.4s}, [x7], #4
+	WORD $0x4ddfc8f1 // ld1r {v17.4s}, [x7], #4
+	WORD $0x4ddfc910 // ld1r {v16.4s}, [x8], #4
 	WORD $0x3dc00032 // ldr q18, [x1]
 	WORD $0x0e31c253 // smull v19.8h, v18.8b, v17.8b
 	WORD $0x4e31c254 // smull2 v20.8h, v18.16b, v17.16b
@@ -5495,12 +5716,12 @@ one:
 	WORD $0x4e606a27 // sadalp v7.4s, v17.8h
 	WORD $0x4e606a0f // sadalp v15.4s, v16.8h
 	WORD $0x91010021 // add x1, x1, #64
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd1000484 // sub x4, x4, #1
-	CBNZ R4, tap
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
 	WORD $0x4ea8bc00 // addp v0.4s, v0.4s, v8.4s
 	WORD $0x4ea9bc21 // addp v1.4s, v1.4s, v9.4s
 	WORD $0x4eaabc42 // addp v2.4s, v2.4s, v10.4s
@@ -5509,41 +5730,42 @@ next:
 	WORD $0x4eadbca5 // addp v5.4s, v5.4s, v13.4s
 	WORD $0x4eaebcc6 // addp v6.4s, v6.4s, v14.4s
 	WORD $0x4eafbce7 // addp v7.4s, v7.4s, v15.4s
-	WORD $0xf9401001 // ldr x1, [x0, #32]
-	WORD $0x3dc00028 // ldr q8, [x1]
-	WORD $0x3dc01029 // ldr q9, [x1, #64]
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9402002 // ldr x2, [x0, #64]
+	WORD $0x3dc00068 // ldr q8, [x3]
+	WORD $0x3dc01069 // ldr q9, [x3, #64]
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
 	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	WORD $0x3dc00428 // ldr q8, [x1, #16]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
+	WORD $0x3dc00468 // ldr q8, [x3, #16]
+	WORD $0x3dc01469 // ldr q9, [x3, #80]
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x3dc00828 // ldr q8, [x1, #32]
-	WORD $0x3dc01829 // ldr q9, [x1, #96]
+	WORD $0x3dc00868 // ldr q8, [x3, #32]
+	WORD $0x3dc01869 // ldr q9, [x3, #96]
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x3dc01c29 // ldr q9, [x1, #112]
+	WORD $0x3dc00c68 // ldr q8, [x3, #48]
+	WORD $0x3dc01c69 // ldr q9, [x3, #112]
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	CBZ  R1, store
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	CBZ  R3, store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
@@ -5562,66 +5784,64 @@ next:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402003 // ldr x3, [x0, #64]
+	WORD $0xf9401c03 // ldr x3, [x0, #56]
 	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
-	WORD $0xf100407f // cmp x3, #16
+	WORD $0xf100405f // cmp x2, #16
 	BNE  partial
 	WORD $0xad000420 // stp q0, q1, [x1]
 	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0xad001424 // stp q4, q5, [x1]
 	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 partial:
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel0four
+	TBZ  $3, R2, pixel0four
 	WORD $0xac810400 // stp q0, q1, [x0], #32
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
 	WORD $0x4ea31c61 // mov v1.16b, v3.16b
 
 pixel0four:
-	TBZ  $2, R3, pixel0two
+	TBZ  $2, R2, pixel0two
 	WORD $0x3c810400 // str q0, [x0], #16
 	WORD $0x4ea11c20 // mov v0.16b, v1.16b
 
 pixel0two:
-	TBZ  $1, R3, pixel0one
+	TBZ  $1, R2, pixel0one
 	WORD $0xfc008400 // str d0, [x0], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 pixel0one:
-	TBZ  $0, R3, pixel0done
+	TBZ  $0, R2, pixel0done
 	WORD $0xbd000000 // str s0, [x0]
 
 pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $3, R3, pixel1four
+	TBZ  $3, R2, pixel1four
 	WORD $0xac811404 // stp q4, q5, [x0], #32
 	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
 	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
 
 pixel1four:
-	TBZ  $2, R3, pixel1two
+	TBZ  $2, R2, pixel1two
 	WORD $0x3c810404 // str q4, [x0], #16
 	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
 
 pixel1two:
-	TBZ  $1, R3, pixel1one
+	TBZ  $1, R2, pixel1one
 	WORD $0xfc008404 // str d4, [x0], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 pixel1one:
-	TBZ  $0, R3, pixel1done
+	TBZ  $0, R2, pixel1done
 	WORD $0xbd000004 // str s4, [x0]
 
 pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 bytes:
@@ -5648,21 +5868,21 @@ bytes:
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes0part
+	TBZ  $4, R2, bytes0part
 	WORD $0x3d800000 // str q0, [x0]
 	JMP  bytes0done
 
 bytes0part:
-	TBZ  $3, R3, bytes0four
+	TBZ  $3, R2, bytes0four
 	WORD $0xfc008400 // str d0, [x0], #8
 	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
 
 bytes0four:
-	TBZ  $2, R3, bytes0done
+	TBZ  $2, R2, bytes0done
 	WORD $0xbd000000 // str s0, [x0]
 
 bytes0done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
 	WORD $0x4e21c884 // fcvtas v4.4s, v4.4s
@@ -5682,21 +5902,21 @@ bytes0done:
 	WORD $0x0e214884 // sqxtn v4.8b, v4.8h
 	WORD $0x4e2148c4 // sqxtn2 v4.16b, v6.8h
 	WORD $0x91000020 // add x0, x1, #0
-	TBZ  $4, R3, bytes1part
+	TBZ  $4, R2, bytes1part
 	WORD $0x3d800004 // str q4, [x0]
 	JMP  bytes1done
 
 bytes1part:
-	TBZ  $3, R3, bytes1four
+	TBZ  $3, R2, bytes1four
 	WORD $0xfc008404 // str d4, [x0], #8
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 
 bytes1four:
-	TBZ  $2, R3, bytes1done
+	TBZ  $2, R2, bytes1done
 	WORD $0xbd000004 // str s4, [x0]
 
 bytes1done:
-	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x8b030021 // add x1, x1, x3
 	RET
 
 // func depthwiseI8x1x16NEON(a *depthwiseArgs)

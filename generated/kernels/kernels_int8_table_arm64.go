@@ -52,12 +52,41 @@ var int8KernelsSDOT = kernelTable{
 			1: convI8x1x32SDOT,
 			2: convI8x2x32SDOT,
 			3: convI8x3x32SDOT,
+			4: convI8x4x32SDOT,
+			5: convI8x5x32SDOT,
+			6: convI8x6x32SDOT,
 		},
 		3: {
 			1: convI8x1x48SDOT,
+			4: convI8x4x48SDOT,
+			5: convI8x5x48SDOT,
+			6: convI8x6x48SDOT,
 		},
 		4: {
 			1: convI8x1x64SDOT,
+			4: convI8x4x64SDOT,
+			5: convI8x5x64SDOT,
+			6: convI8x6x64SDOT,
+		},
+		5: {
+			4: convI8x4x80SDOT,
+			5: convI8x5x80SDOT,
+			6: convI8x6x80SDOT,
+		},
+		6: {
+			4: convI8x4x96SDOT,
+			5: convI8x5x96SDOT,
+			6: convI8x6x96SDOT,
+		},
+		7: {
+			4: convI8x4x112SDOT,
+			5: convI8x5x112SDOT,
+			6: convI8x6x112SDOT,
+		},
+		8: {
+			4: convI8x4x128SDOT,
+			5: convI8x5x128SDOT,
+			6: convI8x6x128SDOT,
 		},
 	},
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){

@@ -30,11 +30,14 @@ func (u Unit) String() string { return [...]string{"VNNI", "AVX2", "SDOT", "NEON
 // odd pairs of products, so that 2 pixels take 16.
 func (u Unit) Pixels() int { return [...]int{8, 6, 6, 2}[u] }
 
-// Panels is the most panels of a tile with so many pixels.
+// Panels is the most panels of a tile with so many pixels. SDOT's tiles of many pixels loop
+// over panels.
 func (u Unit) Panels(pixels int) int {
 	switch u {
 	case VNNI:
 		return [...]int{4, 4, 3, 3, 3, 3, 3, 3}[pixels-1]
+	case SDOT:
+		return [...]int{4, 2, 2, 8, 8, 8}[pixels-1]
 	case NEONInt8:
 		return [...]int{2, 1}[pixels-1]
 	}
@@ -184,9 +187,7 @@ func GenerateInt8(pkg string, need NeedInt8) (map[string][]byte, error) {
 	for _, s := range int8Structs {
 		a.Struct(s)
 	}
-	for _, t := range need.tiles(SDOT) {
-		convSDOT(a, t)
-	}
+	convSDOT(a, need.tiles(SDOT))
 	for _, t := range need.tiles(NEONInt8) {
 		convInt8NEON(a, t)
 	}

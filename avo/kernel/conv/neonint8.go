@@ -37,11 +37,11 @@ func int8LoopNEON(c *arm64.Context, args arm64.GP, pixels, many int, several, on
 	c.CBNZ(taps, "tap")
 }
 
-// int8Panels gives pointers to the first weights of the panels of a tile.
-func int8Panels(c *arm64.Context, args arm64.GP, panels int) []arm64.GP {
+// int8Panels gives pointers to the first weights of the panels of a tile, the first of
+// which is at head.
+func int8Panels(c *arm64.Context, args, head arm64.GP, panels int) []arm64.GP {
 	w := []arm64.GP{c.GP()}
-	first := field(c, args, convW)
-	c.ADDI(int8Weights, first, w[0])
+	c.ADDI(int8Weights, head, w[0])
 	if panels > 1 {
 		step := field(c, args, convWStep)
 		for p := 1; p < panels; p++ {
@@ -53,9 +53,10 @@ func int8Panels(c *arm64.Context, args arm64.GP, panels int) []arm64.GP {
 }
 
 // finishInt8NEON makes float32 of sums, four registers per panel and pixel, times
-// factors, plus biases, applies the activation and stores.
-func finishInt8NEON(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec) {
-	head := field(c, args, convW)
+// factors, plus biases, applies the activation and stores: from the panel at head on, to
+// out, of the last panel as many channels as last says. Both pointers are spoiled. Then
+// comes what end emits.
+func finishInt8NEON(c *arm64.Context, args, head, out, last arm64.GP, acc [][]arm64.Vec, end func()) {
 	var all []arm64.Vec
 	for n := range acc[0] {
 		if n > 0 && n%4 == 0 {
@@ -74,7 +75,7 @@ func finishInt8NEON(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec) {
 		}
 	}
 	reluNEON(c, field(c, args, convAct), all, "store")
-	out, outStep, last := field(c, args, convOut), field(c, args, convOutStep), field(c, args, convLast)
+	outStep := field(c, args, convOutStep)
 	rounding := c.GP()
 	c.LDRW(convQuantize, args, rounding)
 	c.CBNZ(rounding, "bytes")
@@ -90,7 +91,7 @@ func finishInt8NEON(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec) {
 		pairs(m, whole)
 		c.ADD(outStep, out, out)
 	}
-	c.RET()
+	end()
 	c.Label("partial")
 	for m := range acc {
 		pairs(m, whole-4)
@@ -99,8 +100,9 @@ func finishInt8NEON(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec) {
 		storeFirst(c, at, [4]arm64.Vec(acc[m][whole-4:]), last, fmt.Sprintf("pixel%d", m))
 		c.ADD(outStep, out, out)
 	}
-	c.RET()
+	end()
 	storeBytes(c, args, acc, out, outStep, last)
+	end()
 }
 
 // rounder makes int32 of float32 times a number: at least -127, which also becomes of what
@@ -170,18 +172,67 @@ func storeBytes(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec, out, outStep
 		}
 		c.ADD(outStep, out, out)
 	}
-	c.RET()
 }
 
-// convSDOT generates the kernel of a tile with dot products.
-func convSDOT(c *arm64.Context, t Int8Tile) {
-	c.Function(t.Name(), "func(a *convArgs)",
-		fmt.Sprintf("%s computes %d pixels of %d int8 panels; see int8Kernels.", t.Name(), t.Pixels, t.Panels))
-	args := c.Load("a")
-	w := int8Panels(c, args, t.Panels)
-	acc := make([][]arm64.Vec, t.Pixels)
+// convSDOT generates kernels of tiles with dot products. Those of many pixels loop over
+// panels, as floats' do.
+func convSDOT(c *arm64.Context, tiles []Int8Tile) {
+	body := func(pixels int) string { return fmt.Sprintf("convI8x%dSDOT", pixels) }
+	bodies := map[int]bool{}
+	for _, t := range tiles {
+		c.Function(t.Name(), "func(a *convArgs)",
+			fmt.Sprintf("%s computes %d pixels of %d int8 panels; see int8Kernels.", t.Name(), t.Pixels, t.Panels))
+		args := c.Load("a")
+		if t.Pixels < loopPixels {
+			head := field(c, args, convW)
+			acc := sumsSDOT(c, args, head, t.Pixels, t.Panels)
+			finishInt8NEON(c, args, head, field(c, args, convOut), field(c, args, convLast), acc, c.RET)
+			continue
+		}
+		n := c.GP()
+		c.MOVImm(uint64(t.Panels), n)
+		c.STRX(n, convPanels, args)
+		c.Jump(body(t.Pixels))
+		bodies[t.Pixels] = true
+	}
+	for pixels := loopPixels; pixels <= SDOT.Pixels(); pixels++ {
+		if !bodies[pixels] {
+			continue
+		}
+		c.Function(body(pixels), "func(a *convArgs)",
+			fmt.Sprintf("%s computes %d pixels of as many int8 panels as a.panels says; see int8Kernels.", body(pixels), pixels))
+		args := c.Load("a")
+		w, out, panels := field(c, args, convW), field(c, args, convOut), field(c, args, convPanels)
+		c.Label("panel")
+		acc := sumsSDOT(c, args, w, pixels, 1)
+		head, at, last := c.GP(), c.GP(), field(c, args, convLast)
+		c.MOV(w, head)
+		c.MOV(out, at)
+		c.CMPI(1, panels)
+		c.BEQ("ending")
+		c.MOVImm(PanelWidth, last)
+		c.Label("ending")
+		finishInt8NEON(c, args, head, at, last, acc, func() { c.B("stored") })
+		c.Label("stored")
+		c.ADD(field(c, args, convWStep), w, w)
+		bytes := c.GP()
+		c.LDRW(convQuantize, args, bytes)
+		c.ADDI(PanelWidth, out, out)
+		c.CBNZ(bytes, "on")
+		c.ADDI(3*PanelWidth, out, out)
+		c.Label("on")
+		c.SUBI(1, panels, panels)
+		c.CBNZ(panels, "panel")
+		c.RET()
+	}
+}
+
+// sumsSDOT makes the sums of a tile of panels, the first of which is at head.
+func sumsSDOT(c *arm64.Context, args, head arm64.GP, pixels, panels int) [][]arm64.Vec {
+	w := int8Panels(c, args, head, panels)
+	acc := make([][]arm64.Vec, pixels)
 	for m := range acc {
-		acc[m] = quads(c, 4*t.Panels)
+		acc[m] = quads(c, 4*panels)
 		for _, r := range acc[m] {
 			c.VZERO(r)
 		}
@@ -199,8 +250,8 @@ func convSDOT(c *arm64.Context, t Int8Tile) {
 			}
 		}
 	}
-	int8LoopNEON(c, args, t.Pixels, 4, func(a []arm64.GP) {
-		x := quads(c, t.Pixels)
+	int8LoopNEON(c, args, pixels, 4, func(a []arm64.GP) {
+		x := quads(c, pixels)
 		for m := range a {
 			c.LDRQPost(16, a[m], x[m])
 		}
@@ -208,13 +259,13 @@ func convSDOT(c *arm64.Context, t Int8Tile) {
 			step(s, x)
 		}
 	}, func(a []arm64.GP) {
-		x := quads(c, t.Pixels)
+		x := quads(c, pixels)
 		for m := range a {
 			c.LDRSPost(4, a[m], x[m])
 		}
 		step(0, x)
 	})
-	finishInt8NEON(c, args, acc)
+	return acc
 }
 
 // convInt8NEON generates the kernel of a tile for CPUs without dot products.
@@ -225,7 +276,8 @@ func convInt8NEON(c *arm64.Context, t Int8Tile) {
 	c.Function(t.Name(), "func(a *convArgs)",
 		fmt.Sprintf("%s computes %d pixels of %d int8 panels; see int8Kernels.", t.Name(), t.Pixels, t.Panels))
 	args := c.Load("a")
-	w := int8Panels(c, args, t.Panels)
+	head := field(c, args, convW)
+	w := int8Panels(c, args, head, t.Panels)
 	acc := make([][]arm64.Vec, t.Pixels) // [m][2*(4*p+q)]: channels 0 and 1 of four, then 2 and 3
 	for m := range acc {
 		acc[m] = quads(c, 8*t.Panels)
@@ -275,7 +327,7 @@ func convInt8NEON(c *arm64.Context, t Int8Tile) {
 			sums[m] = append(sums[m], acc[m][i])
 		}
 	}
-	finishInt8NEON(c, args, sums)
+	finishInt8NEON(c, args, head, field(c, args, convOut), field(c, args, convLast), sums, c.RET)
 }
 
 // depthwiseInt8NEON generates the depthwise kernel of some pixels: 16 channels at a
