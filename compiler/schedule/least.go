@@ -64,16 +64,17 @@ func (c *cutter) least() (bytes plan.Bytes, by segment) {
 		for lo := hi - 1; lo >= 0 && n.bandable(lo, hi); lo-- {
 			if best[lo].peak < b.peak {
 				s := segment{lo: lo, hi: hi, bands: 2}
-				offer(lo, s, c.braidNeeds(lo, hi, nil))
+				offer(lo, s, c.braidNeeds(lo, hi, b.peak, nil))
 			}
 		}
 	}
 	return best[len(n.nodes)].peak, best[len(n.nodes)].by
 }
 
-// braidNeeds is a bound on the arena of any braid of nodes [lo,hi), see least. It
-// tells note, if there is one, of what there is.
-func (c *cutter) braidNeeds(lo, hi int, note func(bytes plan.Bytes, format string, args ...any)) plan.Bytes {
+// braidNeeds is a bound on the arena of any braid of nodes [lo,hi), see least, where
+// that is below limit; else it is some number of bytes from limit on. It tells note,
+// if there is one, of what there is.
+func (c *cutter) braidNeeds(lo, hi int, limit plan.Bytes, note func(bytes plan.Bytes, format string, args ...any)) plan.Bytes {
 	n := c.n
 	if note == nil {
 		note = func(plan.Bytes, string, ...any) {}
@@ -113,6 +114,9 @@ func (c *cutter) braidNeeds(lo, hi int, note func(bytes plan.Bytes, format strin
 	} else {
 		need += max(gone, left)
 		note(max(gone, left), "the larger of what it lets go and leaves behind")
+	}
+	if need >= limit {
+		return need
 	}
 	held, one, flows, panel := plan.Bytes(0), plan.Bytes(0), plan.Bytes(0), plan.Bytes(0)
 	once := map[int]bool{}    // panels of nodes that make their rows in one turn
@@ -284,7 +288,7 @@ func (n *network) leastBound(o Options) plan.MemoryBound {
 	add(n.zeros, "padding (zeros)")
 	add(n.threads, "all ops (threads)")
 	if by.bands > 0 {
-		c.braidNeeds(by.lo, by.hi, add)
+		c.braidNeeds(by.lo, by.hi, impossible, add)
 	} else {
 		ch, _ := n.chained(by.lo)
 		for i := range n.roots {

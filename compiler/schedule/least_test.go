@@ -24,7 +24,7 @@ func TestBraidNeeds(t *testing.T) {
 		c := newCutter(n, o)
 		for lo := range n.nodes {
 			for hi := lo + 1; hi <= len(n.nodes) && n.bandable(lo, hi); hi++ {
-				need := c.braidNeeds(lo, hi, nil)
+				need := c.braidNeeds(lo, hi, impossible, nil)
 				tallest := 0
 				for i := lo; i < hi; i++ {
 					tallest = max(tallest, n.nodes[i].grains())
