@@ -19,6 +19,7 @@ import (
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/diag"
+	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
 const (
@@ -90,7 +91,8 @@ func (d *drawn) drawGrid(kind string, n int) error {
 	return nil
 }
 
-// compiles compiles a layer by itself, so that a fault does not hide those of others.
+// compiles plans for a network by itself at three budgets, so that a fault does not hide
+// those of others.
 func compiles(g *ir.Graph) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -102,12 +104,16 @@ func compiles(g *ir.Graph) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, o := range []compiler.Options{{Threads: 2}, {Threads: 2, Min: true}} {
-		if _, err := compiler.Plan(lowered, o); err != nil {
+	var arenas [2]plan.Bytes
+	for i, o := range []compiler.Options{{Threads: 2}, {Threads: 2, Min: true}} {
+		p, err := compiler.Plan(lowered, o)
+		if err != nil {
 			return err
 		}
+		arenas[i] = p.Arena
 	}
-	return nil
+	_, err = compiler.Plan(lowered, compiler.Options{Threads: 2, Budget: (arenas[0] + arenas[1]) / 2})
+	return err
 }
 
 // gridCase writes a network of n layers of each kind, with the answers of the

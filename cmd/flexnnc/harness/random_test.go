@@ -253,6 +253,16 @@ func (d *drawn) weights() []byte {
 
 // drawCase writes a random network with the answers of the float64 interpreter.
 func drawCase(seed int64, dir string, layers int) error {
+	d, err := draw(seed, layers)
+	if err != nil {
+		return err
+	}
+	return d.save(dir, fmt.Sprintf("random%d", seed))
+}
+
+// draw draws a network of about so many layers: by layers, and where the seed is even
+// mostly by motifs.
+func draw(seed int64, layers int) (*drawn, error) {
 	d := &drawn{r: rand.New(rand.NewSource(seed)), shape: map[string]ir.Shape{}}
 	for i := range 1 + d.r.Intn(2) {
 		name := fmt.Sprintf("in%d", i)
@@ -272,9 +282,9 @@ func drawCase(seed int64, dir string, layers int) error {
 		}
 	}
 	if d.graph == nil {
-		return fmt.Errorf("seed %d draws nothing", seed)
+		return nil, fmt.Errorf("seed %d draws nothing", seed)
 	}
-	return d.save(dir, fmt.Sprintf("random%d", seed))
+	return d, nil
 }
 
 // save writes the network with the answers of the float64 interpreter.
@@ -404,6 +414,29 @@ func TestRandomNetworks(t *testing.T) {
 		o.Paths = append(o.Paths, filepath.Join(dir, "case.json"))
 	}
 	runDrawn(t, o)
+}
+
+// TestRandomPlans plans for random networks at the smallest, a middle and the largest
+// budget, and has each plan checked, without building them. RANDOM_PLANS is how many.
+func TestRandomPlans(t *testing.T) {
+	count, first := 60, 1000
+	if testing.Short() {
+		count = 20
+	}
+	fmt.Sscan(os.Getenv("RANDOM_PLANS"), &count)
+	fmt.Sscan(os.Getenv("RANDOM_SEED"), &first)
+	for i := range count {
+		d, err := draw(int64(first+i), 4+i%36)
+		if err == nil {
+			err = compiles(d.graph)
+		}
+		if err != nil {
+			t.Errorf("seed %d: %v", first+i, err)
+			if d != nil {
+				t.Logf("%s", d.text(d.lines))
+			}
+		}
+	}
 }
 
 // runDrawn verifies drawn networks, and prints those that fail.
