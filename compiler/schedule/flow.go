@@ -121,7 +121,10 @@ func (c *cutter) leastPeak() (least cutting) {
 		time += c.o.Speed.step(d, 1, 1, 0, d.ample, false)
 	}
 	const times = 3
-	for c.thrift = 0; ; c.thrift++ {
+	if c.thrift = 0; c.o.rough {
+		c.thrift = spared
+	}
+	for ; ; c.thrift++ {
 		least = c.choose(0)
 		if c.thrift == spared || c.o.Speed.Read*int64(c.again(least)) <= times*time {
 			return least

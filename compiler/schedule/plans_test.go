@@ -21,7 +21,7 @@ var plans = flag.Int("plans", 250, "random networks that TestPlans plans for sev
 // hold. What small networks need is checked by trying every order of rows, and every
 // division that the planner may choose.
 func TestPlans(t *testing.T) {
-	ordered, divided, above := 0, 0, 0
+	ordered, divided := 0, 0
 	for seed := range *plans {
 		r := rand.New(rand.NewPCG(uint64(seed), 7))
 		small := seed%2 == 0
@@ -78,22 +78,19 @@ func TestPlans(t *testing.T) {
 				if low.Certificate.Least.Bytes > need {
 					t.Fatalf("seed %d: bound %d, a division needs %d\n%v", seed, low.Certificate.Least.Bytes, need, g)
 				}
-				if least > need {
-					above++
-					if least > need+need/4+4*plan.Align {
-						t.Fatalf("seed %d: %d bytes work, %d would do\n%v", seed, least, need, g)
-					}
+				if least > need+2*plan.Align {
+					t.Fatalf("seed %d: %d bytes work, %d would do\n%v", seed, least, need, g)
 				}
 			}
 		}
 	}
-	t.Logf("%d networks; every order of rows of %d; every division of %d, of which %d need less than what was found", *plans, ordered, divided, above)
+	t.Logf("%d networks; every order of rows of %d; every division of %d", *plans, ordered, divided)
 }
 
 // divisions is the smallest budget over all ways to divide a small network into
 // segments, with any number of bands, and to let weights flow.
 func divisions(n *network, o Options) (least plan.Bytes, ok bool) {
-	if len(n.nodes) > 5 {
+	if len(n.nodes) > 8 {
 		return 0, false
 	}
 	c := newCutter(n, o)

@@ -50,6 +50,7 @@ type Options struct {
 	NoFlow      bool // ops that take turns by bands hold all their weights meanwhile
 	NoExact     bool // packing is greedy
 	lean        bool // ops have the least scratch that they make do with
+	rough       bool // it is of no matter how little memory would do
 	level       int  // of effort, from 1 on
 	NoSearch    bool // the first candidate is taken: the tightest packing, the largest slices, nothing kept
 }
@@ -134,12 +135,12 @@ func levelsOf(g *op.Graph, o Options) (levels []level, err error) {
 	lean := hasLean(g)
 	for effort := 1; effort <= max(1, o.Effort); effort++ {
 		l := level{effort: effort}
-		o.level, o.lean = effort, false
+		o.level, o.lean, o.rough = effort, false, lean
 		if l.ways, l.least, err = waysOf(g, o); err != nil {
 			return nil, err
 		}
 		if lean {
-			o.lean = true
+			o.lean, o.rough = true, false
 			ways, least, err := waysOf(g, o)
 			if err != nil {
 				return nil, err

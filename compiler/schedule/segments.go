@@ -40,6 +40,7 @@ type cutter struct {
 	thrift           uint         // halvings of mostAgain
 	steady           bool         // outputs of braids lie beside inputs that they would follow at a distance
 	shapes, steadies map[segment]outline
+	needs            map[[2]int]plan.Bytes
 	spare            *braid // the one before, which is looked at no more
 }
 
@@ -55,7 +56,7 @@ type outline struct {
 const impossible = plan.Bytes(math.MaxInt64)
 
 func newCutter(n *network, o Options) *cutter {
-	c := &cutter{n: n, o: o, few: n.fewestRows(), shapes: map[segment]outline{}, steadies: map[segment]outline{}}
+	c := &cutter{n: n, o: o, few: n.fewestRows(), shapes: map[segment]outline{}, steadies: map[segment]outline{}, needs: map[[2]int]plan.Bytes{}}
 	for _, it := range n.file.Items {
 		c.need = append(c.need, up(it.Bytes))
 	}
@@ -201,14 +202,22 @@ func (n *network) plainCutting() cutting {
 	return c
 }
 
+// fewBands are so few that all lower numbers are tried too.
+const fewBands = 6
+
 // bandCounts are the numbers of bands to try for nodes [lo,hi), the fewest first.
 func (n *network) bandCounts(lo, hi int) (counts []int) {
 	tallest := 0
 	for i := lo; i < hi; i++ {
 		tallest = max(tallest, n.nodes[i].grains())
 	}
-	for k := tallest; k > 1; k = (k + 1) / 2 {
+	for k := tallest; k > 1; {
 		counts = append(counts, k)
+		if tallest <= fewBands {
+			k--
+		} else {
+			k = (k + 1) / 2
+		}
 	}
 	slices.Reverse(counts)
 	return counts
@@ -234,18 +243,10 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 				c.offerChain(b, &best[lo], ch, limit)
 			}
 		}
-		weights := plan.Bytes(0)
-		seen := map[int]bool{}
 		// Of each node the shortest braids that end with it are tried, to its share.
 		laid := maxLaid * max(1, c.o.level) / len(n.nodes)
 		for lo := hi - 1; lo >= 0 && laid >= 0; lo-- {
 			before := &best[lo]
-			for _, k := range n.nodes[lo].items() {
-				if !seen[k] {
-					seen[k] = true
-					weights += c.need[k]
-				}
-			}
 			if lo == hi-1 {
 				s := segment{lo: lo, hi: hi}
 				c.offer(b, before, s, c.outline(s), limit)
@@ -254,10 +255,10 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 			if limit > 0 {
 				ceiling = limit
 			}
-			if hi-lo > longest*max(1, c.o.level) || !n.bandable(lo, hi) || c.tooHeavy(lo, hi, weights, ceiling) {
+			if hi-lo > longest*max(1, c.o.level) || !n.bandable(lo, hi) || (limit > 0 || c.o.rough) && c.tooHeavy(lo, hi, ceiling) {
 				break
 			}
-			if before.peak == impossible || before.peak > ceiling || n.base+c.across(lo, hi) > ceiling+c.joinable(lo, hi) {
+			if before.peak == impossible || before.peak > ceiling || c.needed(lo, hi) > ceiling {
 				continue
 			}
 			laid -= c.offerBraid(b, before, lo, hi, ceiling, limit)
@@ -274,15 +275,33 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 	return cut
 }
 
-// tooHeavy says of nodes [lo,hi), with weights of so many bytes, that no braid of them
-// is worth trying within a ceiling: what cannot flow is too much or, of more than a few
-// nodes, all is many times what there is room for.
-func (c *cutter) tooHeavy(lo, hi int, weights, ceiling plan.Bytes) bool {
+// tooHeavy says of nodes [lo,hi) that no braid of them is worth trying within a limit:
+// what cannot flow is too much or, of more than a few nodes, all is many times what there
+// is room for.
+func (c *cutter) tooHeavy(lo, hi int, limit plan.Bytes) bool {
 	const few, flowing = 6, 3
-	if hi-lo > few {
-		return weights/flowing+c.n.base > ceiling
+	weights := plan.Bytes(0)
+	for _, k := range c.n.weights(lo, hi) {
+		weights += c.need[k]
 	}
-	return weights-c.mostAgain(segment{lo: lo, hi: hi})+c.n.base > ceiling
+	if hi-lo > few {
+		return weights/flowing+c.n.base > limit
+	}
+	return weights-c.mostAgain(segment{lo: lo, hi: hi})+c.n.base > limit
+}
+
+// needed is braidNeeds, remembered, with as much read again as any cutting may.
+func (c *cutter) needed(lo, hi int) plan.Bytes {
+	k := [2]int{lo, hi}
+	bytes, ok := c.needs[k]
+	if !ok {
+		thrift := c.thrift
+		c.thrift = 0
+		bytes = c.braidNeeds(lo, hi, impossible, nil)
+		c.thrift = thrift
+		c.needs[k] = bytes
+	}
+	return bytes
 }
 
 // offerBraid offers nodes [lo,hi) in the fewest bands within limit or, where there
@@ -305,7 +324,7 @@ func (c *cutter) offerBraid(b, before *state, lo, hi int, ceiling, limit plan.By
 		return laid + maxTurns
 	}
 	f, ok := c.flow(finest, o, limit)
-	if low := len(counts) <= 3; limit == 0 && (f.cut || low) {
+	if low := len(counts) <= 3 || finest.bands <= fewBands; limit == 0 && (f.cut || low) {
 		// Fewer bands read less again, which may leave room for less to be held.
 		for k := len(counts) - 2; k >= 0; k-- {
 			s := segment{lo: lo, hi: hi, bands: counts[k]}
@@ -358,19 +377,6 @@ func (c *cutter) offerChain(b, before *state, ch chain, limit plan.Bytes) {
 		}
 	}
 	c.offer(b, before, best, c.outline(best), limit)
-}
-
-// joinable is the most that laying outputs over inputs can save in [lo,hi).
-func (c *cutter) joinable(lo, hi int) (bytes plan.Bytes) {
-	if c.o.NoInPlace {
-		return 0
-	}
-	for i := range c.n.roots {
-		if r := &c.n.roots[i]; r.first < lo && lo <= r.last && r.last < hi {
-			bytes += r.size
-		}
-	}
-	return bytes
 }
 
 // offer takes segment s after the best way to its start, if that is better.
@@ -452,8 +458,9 @@ func (c *cutter) offerCuttings(take func(cutting) plan.Bytes) {
 	both := func(limit plan.Bytes) {
 		thrift := c.thrift
 		offer(limit, c.choose(limit))
-		c.thrift = spared
-		offer(limit, c.choose(limit))
+		if c.thrift = spared; thrift != spared {
+			offer(limit, c.choose(limit))
+		}
 		c.thrift = thrift
 	}
 	offer(0, least)
