@@ -27,13 +27,14 @@ func (n *network) chained(lo int) (c chain, ok bool) {
 	return c, ok
 }
 
-// pooled is a convolution and the pooling behind it.
+// pooled is a convolution and the pooling behind it, which reads the image as it was
+// made: slices of a reshaped one have other places.
 func (n *network) pooled(lo int) (c chain, ok bool) {
 	if lo+1 >= len(n.nodes) {
 		return c, false
 	}
 	a, b := &n.nodes[lo], &n.nodes[lo+1]
-	if a.op.Kind != op.Conv || b.op.Kind != op.Pool || a.op.Panels.Count() < 2 || !n.hands(lo, lo+1, b.op.In[0]) {
+	if a.op.Kind != op.Conv || b.op.Kind != op.Pool || a.op.Panels.Count() < 2 || b.op.In[0] != a.op.Out[0] || !n.hands(lo, lo+1, b.op.In[0]) {
 		return c, false
 	}
 	return chain{lo: lo, hi: lo + 2, between: []int{a.writes}, count: a.op.Panels.Count(), unit: 1}, true

@@ -319,6 +319,9 @@ func Random(pick func(k int) int) *op.Graph {
 		case 10:
 			x = n.Shuffle(x)
 		case 11:
+			if dense := x.Strides[0] == x.Dims[1]*x.Strides[1]; dense && pick(3) == 0 {
+				x = n.Window(x, 0, 1, x.Dims[0]*x.Dims[1], x.Dims[2])
+			}
 			x = n.Adaptive(x, 1+pick(x.Dims[0]), 1+pick(x.Dims[1]))
 		case 13:
 			x = n.Enlarge(x)
