@@ -359,7 +359,7 @@ func bruteFloor(g *op.Graph, threads int) (plan.Bytes, bool) {
 		if o.Panels != nil {
 			need += up(o.Panels.PanelBytes())
 		}
-		if o.Conv != nil && o.Conv.PadT > 0 {
+		if o.Conv != nil && o.Conv.PadT+o.Conv.PadL > 0 {
 			zeros = max(zeros, up(4*o.Conv.InC))
 		}
 		perThread = max(perThread, up(o.ThreadScratch))
