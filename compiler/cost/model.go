@@ -65,7 +65,8 @@ type Part struct {
 // Op is what the steps of an op take by a model.
 type Op struct {
 	step, touch    int64
-	arithmetic     int64 // of all of it, and the way of its weights from memory
+	arithmetic     int64 // of all of it, and the way of weights that caches hold
+	weights        int64 // the way of weights that they do not hold, once for each step's panels
 	bytes          int64 // of activations
 	apart          bool  // slices read their own channels only
 	winograd       *winograd
@@ -80,7 +81,12 @@ type Op struct {
 func (m *Model) Op(o *op.Op) *Op {
 	w := Of(o)
 	p := &Op{step: m.Step, touch: m.Touch, bytes: w.Bytes, apart: o.Panels == nil}
-	p.arithmetic = m.Units(w.Class, w.Units) + m.Units(Vector, w.Weights)
+	p.arithmetic = m.Units(w.Class, w.Units)
+	if way := m.Units(Vector, w.Weights); 4*w.Weights <= cached {
+		p.arithmetic += way
+	} else {
+		p.weights = way
+	}
 	if w.Class == Winograd {
 		p.winograd, p.rate, p.height = newWinograd(o), m.rates[Winograd], o.Conv.OutH
 		p.panels = o.Panels.Count()
@@ -124,7 +130,7 @@ func (o *Op) work(p Part) int64 {
 		if p.Rows > 0 {
 			work = share(work, p.Rows, p.Height)
 		}
-		return share(work, p.Panels, p.All)
+		return share(work+o.weights, p.Panels, p.All)
 	}
 	rows, panels := p.Rows, p.Panels
 	if rows == 0 {
