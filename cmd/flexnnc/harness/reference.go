@@ -46,11 +46,8 @@ func (t *suite) open(s *session) (n *ncnn.Network, remove func(), err error) {
 		}
 		return n, func() { n.Close(); remove() }, nil
 	}
-	if n, err = ncnn.Open(t.net.Param, t.net.Bin, s.o.Customs...); err != nil {
+	if n, err = t.net.open(s); err != nil {
 		return nil, nil, err
-	}
-	if t.net.Bin == "" {
-		random.Weights(n.Graph)
 	}
 	path, err := t.net.record(n.Graph, s)
 	if err == nil {
@@ -62,13 +59,19 @@ func (t *suite) open(s *session) (n *ncnn.Network, remove func(), err error) {
 	}
 	// The graph is marked by having been lowered: the suite gets a new one.
 	n.Close()
-	if n, err = ncnn.Open(t.net.Param, t.net.Bin, s.o.Customs...); err != nil {
+	if n, err = t.net.open(s); err != nil {
 		return nil, nil, err
 	}
-	if t.net.Bin == "" {
-		random.Weights(n.Graph)
-	}
 	return n, func() { n.Close() }, nil
+}
+
+// open reads the network, and makes weights up where it has none.
+func (n *Net) open(s *session) (*ncnn.Network, error) {
+	f, err := ncnn.Open(n.Param, n.Bin, s.o.Customs...)
+	if err == nil && n.Bin == "" {
+		random.Weights(f.Graph)
+	}
+	return f, err
 }
 
 // record runs the interpreter and writes what went in and came out as a case, with

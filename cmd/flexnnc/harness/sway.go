@@ -3,12 +3,10 @@ package harness
 import (
 	"fmt"
 
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/random"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cases"
 	"github.com/flexnnc/flexnnc/compiler/interp"
 	"github.com/flexnnc/flexnnc/compiler/layer"
-	"github.com/flexnnc/flexnnc/compiler/ncnn"
 	"github.com/flexnnc/flexnnc/ir"
 )
 
@@ -66,14 +64,11 @@ func (t *suite) sway(s *session) error {
 
 // rounded is what the interpreter answers if each blob is rounded to float32.
 func (n *Net) rounded(s *session) (map[string]layer.Tensor, error) {
-	f, err := ncnn.Open(n.Param, n.Bin, s.o.Customs...)
+	f, err := n.open(s)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if n.Bin == "" {
-		random.Weights(f.Graph)
-	}
 	lowered, err := compiler.Lower(f.Graph, compiler.Options{Inputs: n.Inputs, Outputs: n.Outputs, Direct: s.o.Direct})
 	if err != nil {
 		return nil, err
