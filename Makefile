@@ -8,7 +8,7 @@ GO     ?= go
 BUDGET ?= 96KiB
 GLYPHS := testdata/glyphs
 
-.PHONY: coverage demo test test-models test-plans grids fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
+.PHONY: coverage picture demo test test-models test-plans grids fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
 
 demo:
 	@mkdir -p bin
@@ -35,6 +35,10 @@ test-models:
 # Writes docs/coverage.md; VERIFIED names files that flexnnc verify --json wrote.
 coverage:
 	$(GO) run ./cmd/coverage -verify "$(VERIFIED)" > bin/coverage.md && mv bin/coverage.md docs/coverage.md
+
+# The drawing in README.md.
+picture:
+	$(GO) run ./cmd/flexnnc plan --param $${FLEXNNC_MODELS:-../shared/models}/synthetic/squeezenet/squeezenet.param --budget 2MB --report docs/squeezenet.svg > /dev/null
 
 # Plans for ten thousand random networks, small ones against brute force.
 test-plans:

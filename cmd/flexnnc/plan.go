@@ -21,7 +21,7 @@ var planCommand = &cli.Command{
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		&cli.BoolFlag{Name: "full", Usage: "print all steps, buffers and loads"},
 		&cli.BoolFlag{Name: "sweep", Usage: "print what latency each budget buys, from min to max"},
-		&cli.StringFlag{Name: "report", Usage: "write a page with drawings of the plan to `FILE`.html"},
+		&cli.StringFlag{Name: "report", Usage: "write a page with drawings of the plan to `FILE`.html, or two drawings as FILE.svg"},
 	},
 	Action: planAction,
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 	"github.com/flexnnc/flexnnc/compiler/cost"
 )
 
-// writeReport replays the plan by the target's model, and draws it.
+// writeReport replays the plan by the target's model, and draws it: as a picture
+// in a file .svg, else as a page.
 func (r *planned) writeReport(file string) error {
 	t := r.options.Target
 	line := t.Model(r.plan.Threads).Replay(r.plan)
@@ -39,7 +41,11 @@ func (r *planned) writeReport(file string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(page.Write(f), f.Close())
+	write := page.Write
+	if filepath.Ext(file) == ".svg" {
+		write = page.WritePicture
+	}
+	return errors.Join(write(f), f.Close())
 }
 
 func picoseconds(n int64) time.Duration { return time.Duration(n / 1000) }

@@ -1,11 +1,11 @@
 // Package report draws a plan as one self-contained page: how latency falls with
 // memory, what lies where in the arena over time, when loads and steps run, and what
-// each operation takes. It gets all times from its caller and knows no cost model;
+// each operation takes; or the first two as a picture. It gets all times from its caller and knows no cost model;
 // the page needs no other file and no network.
 package report
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"html/template"
 	"io"
@@ -42,19 +42,25 @@ type Point struct {
 	Predicted, Bound time.Duration
 }
 
-//go:embed page.html
-var pageSource string
+//go:embed page.html picture.svg drawings.html
+var sources embed.FS
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
+var templates = template.Must(template.New("report").Funcs(template.FuncMap{
 	"bytes": Bytes, "time": Time, "percent": percent,
-}).Parse(pageSource))
+}).ParseFS(sources, "page.html", "picture.svg", "drawings.html"))
 
 // Write writes the page.
-func (r *Report) Write(w io.Writer) error {
+func (r *Report) Write(w io.Writer) error { return r.write(w, "page.html") }
+
+// WritePicture writes the two drawings over memory as one SVG, for where a page
+// cannot stand.
+func (r *Report) WritePicture(w io.Writer) error { return r.write(w, "picture.svg") }
+
+func (r *Report) write(w io.Writer, form string) error {
 	if len(r.Steps) != len(r.Plan.Steps) || len(r.Loads) != len(r.Plan.Loads) || len(r.Waits) != len(r.Plan.Steps) {
 		return fmt.Errorf("BUG: times of %d steps and %d loads for a plan of %d and %d", len(r.Steps), len(r.Loads), len(r.Plan.Steps), len(r.Plan.Loads))
 	}
-	return page.Execute(w, r.view())
+	return templates.ExecuteTemplate(w, form, r.view())
 }
 
 // view is what the template prints.

@@ -2,6 +2,9 @@ package report
 
 import (
 	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -89,6 +92,46 @@ func TestPage(t *testing.T) {
 		}
 		if v[0] < left-0.01 || v[0]+v[2] > right+0.3 || v[1] < 0 || v[1]+v[3] > 462 || v[2] <= 0 || v[3] <= 0 {
 			t.Errorf("%s lies outside: %v", m[6], v)
+		}
+	}
+}
+
+// A picture stands alone: well-formed XML with all styles and no reference, and the
+// same rectangles as the page.
+func TestPicture(t *testing.T) {
+	for _, curve := range []bool{true, false} {
+		r := sample()
+		if !curve {
+			r.Curve = nil
+		}
+		var b, page bytes.Buffer
+		if err := errors.Join(r.WritePicture(&b), r.Write(&page)); err != nil {
+			t.Fatal(err)
+		}
+		text := b.String()
+		for d := xml.NewDecoder(&b); ; {
+			if _, err := d.Token(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatalf("%v in %s", err, text)
+			}
+		}
+		for _, bad := range []string{"NaN", "Inf\"", "ZgotmplZ", "%!", "<no value>", "href="} {
+			if strings.Contains(text, bad) {
+				t.Errorf("%q in the picture", bad)
+			}
+		}
+		if has := strings.Contains(text, "Latency over memory"); has != curve {
+			t.Errorf("the curve is there: %v, want %v", has, curve)
+		}
+		in := rects.FindAllString(text, -1)
+		if len(in) < 4 {
+			t.Fatalf("%d rectangles", len(in))
+		}
+		for _, rect := range in {
+			if !strings.Contains(page.String(), rect) {
+				t.Errorf("%s is not on the page", rect)
+			}
 		}
 	}
 }
