@@ -148,7 +148,12 @@ func (c *Context) Print(pkg, buildExpr string) (asm, stubs []byte, err error) {
 	if f.Constraints, err = parseConstraint(buildExpr); err != nil {
 		return nil, nil, fmt.Errorf("amd64: constraint %q: %w", buildExpr, err)
 	}
-	if err := pass.Compile.Execute(f); err != nil {
+	for _, fn := range f.Functions() { // one at a time: avo's errors don't name them
+		if err := pass.Compile.Execute(&ir.File{Sections: []ir.Section{fn}}); err != nil {
+			return nil, nil, fmt.Errorf("amd64: %s: %w", fn.Name, err)
+		}
+	}
+	if err := pass.IncludeTextFlagHeader(f); err != nil {
 		return nil, nil, fmt.Errorf("amd64: %w", err)
 	}
 	cfg := printer.Config{Name: "flexnnc", Pkg: pkg}
