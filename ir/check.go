@@ -3,6 +3,7 @@ package ir
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Check asserts the invariants of a graph that a reader has accepted: numbering,
@@ -105,26 +106,14 @@ func (c *graphChecker) ends(g *Graph) {
 			c.bugf("blob %q is an input of its consumer %d times", b.Name, uses)
 		}
 	}
-	if !sameBlobs(in, g.Inputs) {
+	if !slices.Equal(in, g.Inputs) {
 		c.bugf("inputs are %v and not %v", blobList(g.Inputs), blobList(in))
 	}
-	if !sameBlobs(out, g.Outputs) {
+	if !slices.Equal(out, g.Outputs) {
 		c.bugf("outputs are %v and not %v", blobList(g.Outputs), blobList(out))
 	}
 }
 
 func owned(g *Graph, b *Blob) bool {
 	return b.Index >= 0 && b.Index < len(g.Blobs) && g.Blobs[b.Index] == b
-}
-
-func sameBlobs(a, b []*Blob) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }

@@ -142,18 +142,6 @@ func (e *editor) finish() {
 	e.g.Tensors = tensors
 }
 
-func sameDims(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
 func product(dims []int) int {
 	n := 1
 	for _, d := range dims {

@@ -2,6 +2,7 @@ package lower
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/lane"
@@ -64,7 +65,7 @@ func foldAffine(e *editor) error {
 			continue
 		}
 		x := m.In[0]
-		if !sameDims(x.Dims, m.Out[0].Dims) {
+		if !slices.Equal(x.Dims, m.Out[0].Dims) {
 			continue
 		}
 		list := e.parts(x, m)
@@ -133,7 +134,7 @@ func fuseMaps(e *editor) error {
 		for k := 0; k < len(m.In); k++ {
 			x := m.In[k]
 			inner := x.Producer
-			if inner == nil || inner.Kind != op.Map || e.only(x) != m || !sameDims(x.Dims, m.Out[0].Dims) {
+			if inner == nil || inner.Kind != op.Map || e.only(x) != m || !slices.Equal(x.Dims, m.Out[0].Dims) {
 				continue
 			}
 			p := compose(m.Map.Program, k, inner.Map.Program)
@@ -216,7 +217,7 @@ func latest(m *op.Op) int {
 func (e *editor) fuseInto(m *op.Op, k int) {
 	x, out := m.In[k], m.Out[0]
 	list := e.parts(x, m)
-	if len(list) == 0 || !sameDims(x.Dims, out.Dims) || m.Map.Program.Inputs[k] != lane.Vector {
+	if len(list) == 0 || !slices.Equal(x.Dims, out.Dims) || m.Map.Program.Inputs[k] != lane.Vector {
 		return
 	}
 	if len(list) > 1 && len(m.In) > 1 {
@@ -260,7 +261,7 @@ func epilogueInput(t, out *op.Tensor, kind lane.Input, conv *op.Op) bool {
 		return false
 	}
 	if t.Const != nil {
-		return sameDims(t.Dims, out.Dims) || t.Len() == out.Dims[len(out.Dims)-1]
+		return slices.Equal(t.Dims, out.Dims) || t.Len() == out.Dims[len(out.Dims)-1]
 	}
-	return sameDims(t.Dims, out.Dims) && t.Producer.Index < conv.Index && conv.Conv.Depth == nil
+	return slices.Equal(t.Dims, out.Dims) && t.Producer.Index < conv.Index && conv.Conv.Depth == nil
 }

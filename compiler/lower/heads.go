@@ -259,7 +259,7 @@ func (e *editor) scorePass(m *op.Op) (passes []op.Pass, scores, mask *op.Tensor)
 		switch {
 		case p.Inputs[i] != lane.Vector:
 			return nil, nil, nil
-		case scores == nil && made != nil && made.Kind == op.Call && made.Call.Func == "matmul" && e.only(t) == m && sameDims(t.Dims, m.Out[0].Dims):
+		case scores == nil && made != nil && made.Kind == op.Call && made.Call.Func == "matmul" && e.only(t) == m && slices.Equal(t.Dims, m.Out[0].Dims):
 			scores = t
 			pass.In = append(pass.In, op.Source{Kind: op.FromOutput})
 		case mask == nil:

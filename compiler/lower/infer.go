@@ -2,6 +2,7 @@ package lower
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -76,7 +77,7 @@ func given(g *ir.Graph, inputs map[string]ir.Shape, faults *diag.List) {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		if !used[name] && !contains(known, name) {
+		if !used[name] && !slices.Contains(known, name) {
 			faults.Add(diag.Diagnostic{Text: fmt.Sprintf("--input %s: the network has no such input", name), Hint: "its inputs are " + strings.Join(known, ", ")})
 		}
 	}
@@ -94,15 +95,6 @@ func givenFor(name string, inputs map[string]ir.Shape) (key string, ok bool) {
 		}
 	}
 	return key, ok
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func inferLayer(l *ir.Layer, faults *diag.List) {

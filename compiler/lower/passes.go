@@ -2,6 +2,7 @@ package lower
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir/op"
 )
@@ -140,7 +141,7 @@ func checkOptions(o Options) error {
 // runPasses runs the table over g, which is checked after each pass.
 func runPasses(g *op.Graph, o Options) error {
 	for _, p := range passes {
-		if contains(o.Without, p.name) {
+		if slices.Contains(o.Without, p.name) {
 			continue
 		}
 		e := newEditor(g)

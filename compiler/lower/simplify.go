@@ -2,6 +2,7 @@ package lower
 
 import (
 	"math"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
@@ -54,7 +55,7 @@ func (e *editor) joinTransposes(o *op.Op) {
 }
 
 func isIdentity(o *op.Op) bool {
-	if len(o.In) == 0 || len(o.Out) != 1 || o.In[0].Const != nil || o.In[0].Type != o.Out[0].Type || !sameDims(o.In[0].Dims, o.Out[0].Dims) {
+	if len(o.In) == 0 || len(o.Out) != 1 || o.In[0].Const != nil || o.In[0].Type != o.Out[0].Type || !slices.Equal(o.In[0].Dims, o.Out[0].Dims) {
 		return false
 	}
 	switch o.Kind {

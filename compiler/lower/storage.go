@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"slices"
+
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
@@ -54,7 +56,7 @@ func fuseQuantize(e *editor) error {
 		}
 		x := q.In[0]
 		o := x.Producer
-		if o == nil || !isConv(o) || o.Panels.Int8 == nil || o.Quantize != 0 || e.only(x) != q || !sameDims(x.Dims, q.Out[0].Dims) {
+		if o == nil || !isConv(o) || o.Panels.Int8 == nil || o.Quantize != 0 || e.only(x) != q || !slices.Equal(x.Dims, q.Out[0].Dims) {
 			continue
 		}
 		o.Quantize = q.Quantize

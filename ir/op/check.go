@@ -156,21 +156,9 @@ func (c *checker) ends(g *Graph) {
 		}
 		return ops
 	}
-	if !sameOps(in, sorted(g.Inputs)) || !sameOps(out, sorted(g.Outputs)) {
+	if !slices.Equal(in, sorted(g.Inputs)) || !slices.Equal(out, sorted(g.Outputs)) {
 		c.bugf("the lists of inputs and outputs are not those of the operations")
 	}
-}
-
-func sameOps(a, b []*Op) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // count checks the numbers of tensors; most of -1 means any.

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"slices"
+
 	"github.com/flexnnc/flexnnc/ir/lane"
 )
 
@@ -166,7 +168,7 @@ func (c *checker) conv(o *Op) {
 		return
 	}
 	if d := a.Depth; d != nil {
-		if !sameDims(o.In[0].Dims, []int{d.In, a.InH, a.InW, a.InC}) || !sameDims(o.Out[0].Dims, []int{d.Out, a.OutH, a.OutW, a.OutC}) ||
+		if !slices.Equal(o.In[0].Dims, []int{d.In, a.InH, a.InW, a.InC}) || !slices.Equal(o.Out[0].Dims, []int{d.Out, a.OutH, a.OutW, a.OutC}) ||
 			min(d.K, d.S, d.D) < 1 || o.Kind != Conv || a.Winograd != 0 || p.Int8 != nil {
 			c.bugf("maps %v to %v by windows over depth %+v", o.In[0], o.Out[0], *d)
 		}
@@ -236,7 +238,7 @@ func (c *checker) quantize(o *Op) {
 	in, out := o.In[0], o.Out[0]
 	last := len(in.Dims) - 1
 	if o.Quantize == 0 || in.Type != F32 || out.Type != I8 || len(out.Dims) != len(in.Dims) ||
-		!sameDims(in.Dims[:last], out.Dims[:last]) || out.Dims[last] != Fours(in.Dims[last]) {
+		!slices.Equal(in.Dims[:last], out.Dims[:last]) || out.Dims[last] != Fours(in.Dims[last]) {
 		c.bugf("quantises %v to %v by %v", in, out, o.Quantize)
 	}
 }
@@ -313,7 +315,7 @@ func (c *checker) epilogue(o *Op) {
 		if o.Conv != nil && o.Conv.Depth != nil && t.Const == nil {
 			c.bugf("the epilogue of a convolution over depth reads %v", t)
 		}
-		if !sameDims(t.Dims, out.Dims) && !(t.Const != nil && t.Len() == out.Dims[len(out.Dims)-1]) {
+		if !slices.Equal(t.Dims, out.Dims) && !(t.Const != nil && t.Len() == out.Dims[len(out.Dims)-1]) {
 			c.bugf("the epilogue's input %v is neither like %v nor a vector of channels", t, out)
 		}
 	}
@@ -432,16 +434,4 @@ func (c *checker) view(o *Op) {
 			return
 		}
 	}
-}
-
-func sameDims(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
