@@ -14,7 +14,6 @@ import (
 	"github.com/flexnnc/flexnnc/compiler/layer"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
 	"github.com/flexnnc/flexnnc/ir"
-	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 // Net is a network without recorded answers: the float64 interpreter makes them,
@@ -81,7 +80,7 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	lowered, err := compiler.Lower(g, compiler.Options{Inputs: n.Inputs, Outputs: n.Outputs, Direct: s.o.Direct})
+	inputs, err := n.inputs(g, s)
 	if err != nil {
 		return "", err
 	}
@@ -95,23 +94,19 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 		}
 	}
 	c := cases.FileCase{Name: "interpreter"}
-	inputs := map[string]layer.Tensor{}
-	for k, in := range lowered.Inputs {
-		b := in.Port.Blob
-		t, words := madeUp(k, in)
+	for k, in := range inputs {
 		dtype := "f32"
-		if b.Ints {
+		if in.blob.Ints {
 			dtype = "i32"
 		}
-		inputs[b.Name] = t
 		file := fmt.Sprintf("in%d.bin", k)
-		if err := writeWords(filepath.Join(dir, file), words); err != nil {
+		if err := writeWords(filepath.Join(dir, file), in.words); err != nil {
 			return "", err
 		}
-		c.Inputs = append(c.Inputs, cases.FileInput{Name: b.Name, Shape: sizes(b.Shape), File: file, DType: dtype})
+		c.Inputs = append(c.Inputs, cases.FileInput{Name: in.blob.Name, Shape: sizes(in.blob.Shape), File: file, DType: dtype})
 	}
 	s.o.Progress("computing the answers in float64")
-	answers, err := interp.Run(g, inputs, interp.Options{})
+	answers, err := interp.Run(g, tensors(inputs), interp.Options{})
 	if err != nil {
 		return "", fmt.Errorf("computing the answers in float64: %w", err)
 	}
@@ -144,19 +139,43 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 	return path, f.Write(path)
 }
 
-// madeUp is what input number k is, as values and as the words of a file.
-func madeUp(k int, in *op.Op) (layer.Tensor, []uint32) {
-	t := layer.NewTensor(in.Port.Shape)
-	words := make([]uint32, len(t.Data))
-	for i := range t.Data {
-		v := codegen.AnswerInput(k, i)
-		t.Data[i], words[i] = float64(v), math.Float32bits(v)
-		if in.Port.Blob.Ints {
-			v := codegen.AnswerInt(k, i)
-			t.Data[i], words[i] = float64(v), uint32(v)
-		}
+// input is what is made up for an input of the network.
+type input struct {
+	blob   *ir.Blob
+	tensor layer.Tensor
+	words  []uint32 // of a file of its values
+}
+
+// inputs lowers the graph, which gives shapes to its inputs, and makes up what goes in.
+func (n *Net) inputs(g *ir.Graph, s *session) ([]input, error) {
+	lowered, err := compiler.Lower(g, compiler.Options{Inputs: n.Inputs, Outputs: n.Outputs, Direct: s.o.Direct})
+	if err != nil {
+		return nil, err
 	}
-	return t, words
+	var list []input
+	for k, in := range lowered.Inputs {
+		t := layer.NewTensor(in.Port.Shape)
+		words := make([]uint32, len(t.Data))
+		for i := range t.Data {
+			v := codegen.AnswerInput(k, i)
+			t.Data[i], words[i] = float64(v), math.Float32bits(v)
+			if in.Port.Blob.Ints {
+				v := codegen.AnswerInt(k, i)
+				t.Data[i], words[i] = float64(v), uint32(v)
+			}
+		}
+		list = append(list, input{in.Port.Blob, t, words})
+	}
+	return list, nil
+}
+
+// tensors are inputs by their names, as the interpreter takes them.
+func tensors(list []input) map[string]layer.Tensor {
+	m := map[string]layer.Tensor{}
+	for _, in := range list {
+		m[in.blob.Name] = in.tensor
+	}
+	return m
 }
 
 // sizes lists a shape's axes, W first.

@@ -3,7 +3,6 @@ package harness
 import (
 	"fmt"
 
-	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cases"
 	"github.com/flexnnc/flexnnc/compiler/interp"
 	"github.com/flexnnc/flexnnc/compiler/layer"
@@ -69,15 +68,11 @@ func (n *Net) rounded(s *session) (map[string]layer.Tensor, error) {
 		return nil, err
 	}
 	defer f.Close()
-	lowered, err := compiler.Lower(f.Graph, compiler.Options{Inputs: n.Inputs, Outputs: n.Outputs, Direct: s.o.Direct})
+	inputs, err := n.inputs(f.Graph, s)
 	if err != nil {
 		return nil, err
 	}
-	inputs := map[string]layer.Tensor{}
-	for k, in := range lowered.Inputs {
-		inputs[in.Port.Blob.Name], _ = madeUp(k, in)
-	}
-	return interp.Run(f.Graph, inputs, interp.Options{Blob: func(_ *ir.Blob, v []float64) {
+	return interp.Run(f.Graph, tensors(inputs), interp.Options{Blob: func(_ *ir.Blob, v []float64) {
 		for i, x := range v {
 			v[i] = float64(float32(x))
 		}
