@@ -39,7 +39,7 @@ DATA winogradMask<>+124(SB)/4, $0x00000000
 GLOBL winogradMask<>(SB), RODATA|NOPTR, $128
 
 // func winogradInput2AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·winogradInput2AVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -48,261 +48,295 @@ TEXT ·winogradInput2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), SI
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), R8
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R8
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ    AX, $+16
-	JLT     rest
-	MOVL    (DX), R8
-	VMOVUPS (CX)(R8*1), Z0
-	MOVL    4(DX), R8
-	VMOVUPS (CX)(R8*1), Z1
-	MOVL    8(DX), R8
-	VMOVUPS (CX)(R8*1), Z2
-	MOVL    12(DX), R8
-	VMOVUPS (CX)(R8*1), Z3
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, (DI)
-	VADDPS  Z2, Z1, Z0
-	VMOVUPS Z0, 64(DI)
-	VSUBPS  Z1, Z2, Z0
-	VMOVUPS Z0, 128(DI)
-	VSUBPS  Z1, Z3, Z0
-	VMOVUPS Z0, 192(DI)
-	MOVL    16(DX), R8
-	VMOVUPS (CX)(R8*1), Z0
-	MOVL    20(DX), R8
-	VMOVUPS (CX)(R8*1), Z1
-	MOVL    24(DX), R8
-	VMOVUPS (CX)(R8*1), Z2
-	MOVL    28(DX), R8
-	VMOVUPS (CX)(R8*1), Z3
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, 256(DI)
-	VADDPS  Z2, Z1, Z0
-	VMOVUPS Z0, 320(DI)
-	VSUBPS  Z1, Z2, Z0
-	VMOVUPS Z0, 384(DI)
-	VSUBPS  Z1, Z3, Z0
-	VMOVUPS Z0, 448(DI)
-	MOVL    32(DX), R8
-	VMOVUPS (CX)(R8*1), Z0
-	MOVL    36(DX), R8
-	VMOVUPS (CX)(R8*1), Z1
-	MOVL    40(DX), R8
-	VMOVUPS (CX)(R8*1), Z2
-	MOVL    44(DX), R8
-	VMOVUPS (CX)(R8*1), Z3
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, 512(DI)
-	VADDPS  Z2, Z1, Z0
-	VMOVUPS Z0, 576(DI)
-	VSUBPS  Z1, Z2, Z0
-	VMOVUPS Z0, 640(DI)
-	VSUBPS  Z1, Z3, Z0
-	VMOVUPS Z0, 704(DI)
-	MOVL    48(DX), R8
-	VMOVUPS (CX)(R8*1), Z0
-	MOVL    52(DX), R8
-	VMOVUPS (CX)(R8*1), Z1
-	MOVL    56(DX), R8
-	VMOVUPS (CX)(R8*1), Z2
-	MOVL    60(DX), R8
-	VMOVUPS (CX)(R8*1), Z3
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, 768(DI)
-	VADDPS  Z2, Z1, Z0
-	VMOVUPS Z0, 832(DI)
-	VSUBPS  Z1, Z2, Z0
-	VMOVUPS Z0, 896(DI)
-	VSUBPS  Z1, Z3, Z0
-	VMOVUPS Z0, 960(DI)
-	MOVQ    BX, R8
-	IMUL3Q  $+4, SI, R9
-	LEAQ    (R9)(R9*2), R10
-	VMOVUPS (DI), Z0
-	VMOVUPS 256(DI), Z1
-	VMOVUPS 512(DI), Z2
-	VMOVUPS 768(DI), Z3
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, (R8)
-	VADDPS  Z2, Z1, Z0
-	VMOVUPS Z0, (R8)(R9*1)
-	VSUBPS  Z1, Z2, Z0
-	VMOVUPS Z0, (R8)(R9*2)
-	VSUBPS  Z1, Z3, Z0
-	VMOVUPS Z0, (R8)(R10*1)
-	ADDQ    SI, R8
-	VMOVUPS 64(DI), Z0
-	VMOVUPS 320(DI), Z1
-	VMOVUPS 576(DI), Z2
-	VMOVUPS 832(DI), Z3
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, (R8)
-	VADDPS  Z2, Z1, Z0
-	VMOVUPS Z0, (R8)(R9*1)
-	VSUBPS  Z1, Z2, Z0
-	VMOVUPS Z0, (R8)(R9*2)
-	VSUBPS  Z1, Z3, Z0
-	VMOVUPS Z0, (R8)(R10*1)
-	ADDQ    SI, R8
-	VMOVUPS 128(DI), Z0
-	VMOVUPS 384(DI), Z1
-	VMOVUPS 640(DI), Z2
-	VMOVUPS 896(DI), Z3
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, (R8)
-	VADDPS  Z2, Z1, Z0
-	VMOVUPS Z0, (R8)(R9*1)
-	VSUBPS  Z1, Z2, Z0
-	VMOVUPS Z0, (R8)(R9*2)
-	VSUBPS  Z1, Z3, Z0
-	VMOVUPS Z0, (R8)(R10*1)
-	ADDQ    SI, R8
-	VMOVUPS 192(DI), Z0
-	VMOVUPS 448(DI), Z1
-	VMOVUPS 704(DI), Z2
-	VMOVUPS 960(DI), Z3
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, (R8)
-	VADDPS  Z2, Z1, Z0
-	VMOVUPS Z0, (R8)(R9*1)
-	VSUBPS  Z1, Z2, Z0
-	VMOVUPS Z0, (R8)(R9*2)
-	VSUBPS  Z1, Z3, Z0
-	VMOVUPS Z0, (R8)(R10*1)
-	ADDQ    SI, R8
-	ADDQ    $+64, CX
-	ADDQ    $+64, BX
-	SUBQ    $+16, AX
-	JMP     vector
+	CMPQ       R8, $+16
+	JLT        rest
+	MOVL       (DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z0
+	MOVL       4(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z1
+	MOVL       8(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z2
+	MOVL       12(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (DI)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, 64(DI)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, 128(DI)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, 192(DI)
+	MOVL       16(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z0
+	MOVL       20(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z1
+	MOVL       24(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z2
+	MOVL       28(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, 256(DI)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, 320(DI)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, 384(DI)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, 448(DI)
+	MOVL       32(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z0
+	MOVL       36(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z1
+	MOVL       40(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z2
+	MOVL       44(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, 512(DI)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, 576(DI)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, 640(DI)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, 704(DI)
+	MOVL       48(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z0
+	MOVL       52(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z1
+	MOVL       56(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z2
+	MOVL       60(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, 768(DI)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, 832(DI)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, 896(DI)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, 960(DI)
+	MOVQ       BX, R9
+	IMUL3Q     $+4, SI, R10
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    (DI), Z0
+	VMOVUPS    256(DI), Z1
+	VMOVUPS    512(DI), Z2
+	VMOVUPS    768(DI), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (R9)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, (R9)(R10*1)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, (R9)(R10*2)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, (R9)(R11*1)
+	ADDQ       SI, R9
+	VMOVUPS    64(DI), Z0
+	VMOVUPS    320(DI), Z1
+	VMOVUPS    576(DI), Z2
+	VMOVUPS    832(DI), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (R9)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, (R9)(R10*1)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, (R9)(R10*2)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, (R9)(R11*1)
+	ADDQ       SI, R9
+	VMOVUPS    128(DI), Z0
+	VMOVUPS    384(DI), Z1
+	VMOVUPS    640(DI), Z2
+	VMOVUPS    896(DI), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (R9)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, (R9)(R10*1)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, (R9)(R10*2)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, (R9)(R11*1)
+	ADDQ       SI, R9
+	VMOVUPS    192(DI), Z0
+	VMOVUPS    448(DI), Z1
+	VMOVUPS    704(DI), Z2
+	VMOVUPS    960(DI), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (R9)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, (R9)(R10*1)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, (R9)(R10*2)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, (R9)(R11*1)
+	ADDQ       SI, R9
+	ADDQ       $+64, CX
+	ADDQ       $+64, BX
+	ADDQ       $+64, AX
+	SUBQ       $+16, R8
+	JMP        vector
 
 rest:
-	TESTQ     AX, AX
-	JEQ       done
-	MOVL      $0x00000001, R8
-	SHLXL     AX, R8, R8
-	DECL      R8
-	KMOVW     R8, K1
-	MOVL      (DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z0
-	MOVL      4(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z1
-	MOVL      8(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z2
-	MOVL      12(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z3
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VADDPS    Z2, Z1, Z0
-	VMOVUPS   Z0, 64(DI)
-	VSUBPS    Z1, Z2, Z0
-	VMOVUPS   Z0, 128(DI)
-	VSUBPS    Z1, Z3, Z0
-	VMOVUPS   Z0, 192(DI)
-	MOVL      16(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z0
-	MOVL      20(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z1
-	MOVL      24(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z2
-	MOVL      28(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z3
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 256(DI)
-	VADDPS    Z2, Z1, Z0
-	VMOVUPS   Z0, 320(DI)
-	VSUBPS    Z1, Z2, Z0
-	VMOVUPS   Z0, 384(DI)
-	VSUBPS    Z1, Z3, Z0
-	VMOVUPS   Z0, 448(DI)
-	MOVL      32(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z0
-	MOVL      36(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z1
-	MOVL      40(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z2
-	MOVL      44(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z3
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 512(DI)
-	VADDPS    Z2, Z1, Z0
-	VMOVUPS   Z0, 576(DI)
-	VSUBPS    Z1, Z2, Z0
-	VMOVUPS   Z0, 640(DI)
-	VSUBPS    Z1, Z3, Z0
-	VMOVUPS   Z0, 704(DI)
-	MOVL      48(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z0
-	MOVL      52(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z1
-	MOVL      56(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z2
-	MOVL      60(DX), AX
-	VMOVUPS.Z (CX)(AX*1), K1, Z3
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 768(DI)
-	VADDPS    Z2, Z1, Z0
-	VMOVUPS   Z0, 832(DI)
-	VSUBPS    Z1, Z2, Z0
-	VMOVUPS   Z0, 896(DI)
-	VSUBPS    Z1, Z3, Z0
-	VMOVUPS   Z0, 960(DI)
-	MOVQ      BX, AX
-	IMUL3Q    $+4, SI, CX
-	LEAQ      (CX)(CX*2), DX
-	VMOVUPS   (DI), Z0
-	VMOVUPS   256(DI), Z1
-	VMOVUPS   512(DI), Z2
-	VMOVUPS   768(DI), Z3
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (AX)
-	VADDPS    Z2, Z1, Z0
-	VMOVUPS   Z0, (AX)(CX*1)
-	VSUBPS    Z1, Z2, Z0
-	VMOVUPS   Z0, (AX)(CX*2)
-	VSUBPS    Z1, Z3, Z0
-	VMOVUPS   Z0, (AX)(DX*1)
-	ADDQ      SI, AX
-	VMOVUPS   64(DI), Z0
-	VMOVUPS   320(DI), Z1
-	VMOVUPS   576(DI), Z2
-	VMOVUPS   832(DI), Z3
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (AX)
-	VADDPS    Z2, Z1, Z0
-	VMOVUPS   Z0, (AX)(CX*1)
-	VSUBPS    Z1, Z2, Z0
-	VMOVUPS   Z0, (AX)(CX*2)
-	VSUBPS    Z1, Z3, Z0
-	VMOVUPS   Z0, (AX)(DX*1)
-	ADDQ      SI, AX
-	VMOVUPS   128(DI), Z0
-	VMOVUPS   384(DI), Z1
-	VMOVUPS   640(DI), Z2
-	VMOVUPS   896(DI), Z3
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (AX)
-	VADDPS    Z2, Z1, Z0
-	VMOVUPS   Z0, (AX)(CX*1)
-	VSUBPS    Z1, Z2, Z0
-	VMOVUPS   Z0, (AX)(CX*2)
-	VSUBPS    Z1, Z3, Z0
-	VMOVUPS   Z0, (AX)(DX*1)
-	ADDQ      SI, AX
-	VMOVUPS   192(DI), Z0
-	VMOVUPS   448(DI), Z1
-	VMOVUPS   704(DI), Z2
-	VMOVUPS   960(DI), Z3
-	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (AX)
-	VADDPS    Z2, Z1, Z0
-	VMOVUPS   Z0, (AX)(CX*1)
-	VSUBPS    Z1, Z2, Z0
-	VMOVUPS   Z0, (AX)(CX*2)
-	VSUBPS    Z1, Z3, Z0
-	VMOVUPS   Z0, (AX)(DX*1)
-	ADDQ      SI, AX
+	TESTQ      R8, R8
+	JEQ        done
+	MOVL       $0x00000001, R9
+	SHLXL      R8, R9, R9
+	DECL       R9
+	KMOVW      R9, K1
+	MOVL       (DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z0
+	MOVL       4(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z1
+	MOVL       8(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z2
+	MOVL       12(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (DI)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, 64(DI)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, 128(DI)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, 192(DI)
+	MOVL       16(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z0
+	MOVL       20(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z1
+	MOVL       24(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z2
+	MOVL       28(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, 256(DI)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, 320(DI)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, 384(DI)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, 448(DI)
+	MOVL       32(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z0
+	MOVL       36(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z1
+	MOVL       40(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z2
+	MOVL       44(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, 512(DI)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, 576(DI)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, 640(DI)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, 704(DI)
+	MOVL       48(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z0
+	MOVL       52(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z1
+	MOVL       56(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z2
+	MOVL       60(DX), DX
+	PREFETCHT0 (AX)(DX*1)
+	VMOVUPS.Z  (CX)(DX*1), K1, Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, 768(DI)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, 832(DI)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, 896(DI)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, 960(DI)
+	MOVQ       BX, AX
+	IMUL3Q     $+4, SI, CX
+	LEAQ       (CX)(CX*2), DX
+	VMOVUPS    (DI), Z0
+	VMOVUPS    256(DI), Z1
+	VMOVUPS    512(DI), Z2
+	VMOVUPS    768(DI), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, (AX)(CX*1)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, (AX)(CX*2)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, (AX)(DX*1)
+	ADDQ       SI, AX
+	VMOVUPS    64(DI), Z0
+	VMOVUPS    320(DI), Z1
+	VMOVUPS    576(DI), Z2
+	VMOVUPS    832(DI), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, (AX)(CX*1)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, (AX)(CX*2)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, (AX)(DX*1)
+	ADDQ       SI, AX
+	VMOVUPS    128(DI), Z0
+	VMOVUPS    384(DI), Z1
+	VMOVUPS    640(DI), Z2
+	VMOVUPS    896(DI), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, (AX)(CX*1)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, (AX)(CX*2)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, (AX)(DX*1)
+	ADDQ       SI, AX
+	VMOVUPS    192(DI), Z0
+	VMOVUPS    448(DI), Z1
+	VMOVUPS    704(DI), Z2
+	VMOVUPS    960(DI), Z3
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VADDPS     Z2, Z1, Z0
+	VMOVUPS    Z0, (AX)(CX*1)
+	VSUBPS     Z1, Z2, Z0
+	VMOVUPS    Z0, (AX)(CX*2)
+	VSUBPS     Z1, Z3, Z0
+	VMOVUPS    Z0, (AX)(DX*1)
+	ADDQ       SI, AX
 
 done:
 	VZEROUPPER
@@ -463,7 +497,7 @@ loop:
 	RET
 
 // func winogradOutput2AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·winogradOutput2AVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -473,58 +507,59 @@ TEXT ·winogradOutput2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R10
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ             AX, $+16
+	CMPQ             R10, $+16
 	JLT              rest
-	MOVQ             CX, R10
-	IMUL3Q           $+4, DX, R11
-	LEAQ             (R11)(R11*2), R12
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
+	MOVQ             CX, R11
+	IMUL3Q           $+4, DX, R12
+	LEAQ             (R12)(R12*2), R13
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
 	VADDPS           Z2, Z1, Z4
 	VSUBPS           Z2, Z1, Z1
 	VFMADD231PS.BCST 208(R9), Z4, Z0
 	VMOVUPS          Z0, (R8)
 	VFMADD231PS.BCST 208(R9), Z1, Z3
 	VMOVUPS          Z3, 256(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
 	VADDPS           Z2, Z1, Z4
 	VSUBPS           Z2, Z1, Z1
 	VFMADD231PS.BCST 208(R9), Z4, Z0
 	VMOVUPS          Z0, 64(R8)
 	VFMADD231PS.BCST 208(R9), Z1, Z3
 	VMOVUPS          Z3, 320(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
 	VADDPS           Z2, Z1, Z4
 	VSUBPS           Z2, Z1, Z1
 	VFMADD231PS.BCST 208(R9), Z4, Z0
 	VMOVUPS          Z0, 128(R8)
 	VFMADD231PS.BCST 208(R9), Z1, Z3
 	VMOVUPS          Z3, 384(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
 	VADDPS           Z2, Z1, Z4
 	VSUBPS           Z2, Z1, Z1
 	VFMADD231PS.BCST 208(R9), Z4, Z0
 	VMOVUPS          Z0, 192(R8)
 	VFMADD231PS.BCST 208(R9), Z1, Z3
 	VMOVUPS          Z3, 448(R8)
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	VMOVUPS          (DI), Z0
 	VMOVUPS          (R8), Z1
 	VMOVUPS          64(R8), Z2
@@ -536,18 +571,20 @@ vector:
 	VSUBPS           Z3, Z2, Z2
 	VFMADD231PS.BCST 208(R9), Z9, Z1
 	VFMADD231PS.BCST 208(R9), Z2, Z4
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore0
 	VPXORD           Z5, Z5, Z5
 	VMAXPS           Z1, Z5, Z1
 	VMAXPS           Z4, Z5, Z4
 
 wholestore0:
-	MOVL             (SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             4(SI), R10
-	VMOVUPS          Z4, (BX)(R10*1)
+	MOVL             (SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             4(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z4, (BX)(R11*1)
 	VMOVUPS          256(R8), Z1
 	VMOVUPS          320(R8), Z2
 	VMOVUPS          384(R8), Z3
@@ -558,78 +595,80 @@ wholestore0:
 	VSUBPS           Z3, Z2, Z2
 	VFMADD231PS.BCST 208(R9), Z1, Z0
 	VFMADD231PS.BCST 208(R9), Z2, Z4
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore1
 	VPXORD           Z6, Z6, Z6
 	VMAXPS           Z0, Z6, Z0
 	VMAXPS           Z4, Z6, Z4
 
 wholestore1:
-	MOVL    8(SI), R10
-	VMOVUPS Z0, (BX)(R10*1)
-	MOVL    12(SI), R10
-	VMOVUPS Z4, (BX)(R10*1)
-	ADDQ    $+64, CX
-	ADDQ    $+64, BX
-	ADDQ    $+64, DI
-	SUBQ    $+16, AX
-	JMP     vector
+	MOVL       8(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z0, (BX)(R11*1)
+	MOVL       12(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z4, (BX)(R11*1)
+	ADDQ       $+64, CX
+	ADDQ       $+64, BX
+	ADDQ       $+64, DI
+	ADDQ       $+64, AX
+	SUBQ       $+16, R10
+	JMP        vector
 
 rest:
-	TESTQ            AX, AX
+	TESTQ            R10, R10
 	JEQ              done
-	MOVL             $0x00000001, R10
-	SHLXL            AX, R10, R10
-	DECL             R10
-	KMOVW            R10, K1
-	MOVQ             CX, AX
-	IMUL3Q           $+4, DX, CX
-	LEAQ             (CX)(CX*2), R10
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
+	MOVL             $0x00000001, R11
+	SHLXL            R10, R11, R11
+	DECL             R11
+	KMOVW            R11, K1
+	IMUL3Q           $+4, DX, R10
+	LEAQ             (R10)(R10*2), R11
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
 	VADDPS           Z2, Z1, Z4
 	VSUBPS           Z2, Z1, Z1
 	VFMADD231PS.BCST 208(R9), Z4, Z0
 	VMOVUPS          Z0, (R8)
 	VFMADD231PS.BCST 208(R9), Z1, Z3
 	VMOVUPS          Z3, 256(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
 	VADDPS           Z2, Z1, Z4
 	VSUBPS           Z2, Z1, Z1
 	VFMADD231PS.BCST 208(R9), Z4, Z0
 	VMOVUPS          Z0, 64(R8)
 	VFMADD231PS.BCST 208(R9), Z1, Z3
 	VMOVUPS          Z3, 320(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
 	VADDPS           Z2, Z1, Z4
 	VSUBPS           Z2, Z1, Z1
 	VFMADD231PS.BCST 208(R9), Z4, Z0
 	VMOVUPS          Z0, 128(R8)
 	VFMADD231PS.BCST 208(R9), Z1, Z3
 	VMOVUPS          Z3, 384(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
 	VADDPS           Z2, Z1, Z4
 	VSUBPS           Z2, Z1, Z1
 	VFMADD231PS.BCST 208(R9), Z4, Z0
 	VMOVUPS          Z0, 192(R8)
 	VFMADD231PS.BCST 208(R9), Z1, Z3
 	VMOVUPS          Z3, 448(R8)
-	ADDQ             DX, AX
+	ADDQ             DX, CX
 	VMOVUPS          (DI), Z0
 	VMOVUPS          (R8), Z1
 	VMOVUPS          64(R8), Z2
@@ -641,18 +680,20 @@ rest:
 	VSUBPS           Z3, Z2, Z2
 	VFMADD231PS.BCST 208(R9), Z5, Z1
 	VFMADD231PS.BCST 208(R9), Z2, Z4
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore0
 	VPXORD           Z7, Z7, Z7
 	VMAXPS           Z1, Z7, Z1
 	VMAXPS           Z4, Z7, Z4
 
 partialstore0:
-	MOVL             (SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             4(SI), AX
-	VMOVUPS          Z4, K1, (BX)(AX*1)
+	MOVL             (SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             4(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z4, K1, (BX)(CX*1)
 	VMOVUPS          256(R8), Z1
 	VMOVUPS          320(R8), Z2
 	VMOVUPS          384(R8), Z3
@@ -663,25 +704,27 @@ partialstore0:
 	VSUBPS           Z3, Z2, Z2
 	VFMADD231PS.BCST 208(R9), Z1, Z0
 	VFMADD231PS.BCST 208(R9), Z2, Z4
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore1
 	VPXORD           Z8, Z8, Z8
 	VMAXPS           Z0, Z8, Z0
 	VMAXPS           Z4, Z8, Z4
 
 partialstore1:
-	MOVL    8(SI), AX
-	VMOVUPS Z0, K1, (BX)(AX*1)
-	MOVL    12(SI), AX
-	VMOVUPS Z4, K1, (BX)(AX*1)
+	MOVL       8(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z0, K1, (BX)(CX*1)
+	MOVL       12(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z4, K1, (BX)(CX*1)
 
 done:
 	VZEROUPPER
 	RET
 
 // func winogradInput4AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·winogradInput4AVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -690,23 +733,473 @@ TEXT ·winogradInput4AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), SI
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), R8
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R9
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ             AX, $+16
+	CMPQ             R9, $+16
 	JLT              rest
+	MOVL             (DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             4(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             8(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             12(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             16(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             20(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, (DI)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, 320(DI)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 64(DI)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, 128(DI)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, 192(DI)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, 256(DI)
+	MOVL             24(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             28(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             32(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             36(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             40(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             44(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, 384(DI)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, 704(DI)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 448(DI)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, 512(DI)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, 576(DI)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, 640(DI)
+	MOVL             48(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             52(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             56(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             60(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             64(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             68(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, 768(DI)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, 1088(DI)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 832(DI)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, 896(DI)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, 960(DI)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, 1024(DI)
+	MOVL             72(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             76(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             80(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             84(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             88(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             92(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, 1152(DI)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, 1472(DI)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 1216(DI)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, 1280(DI)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, 1344(DI)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, 1408(DI)
+	MOVL             96(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             100(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             104(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             108(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             112(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             116(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, 1536(DI)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, 1856(DI)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 1600(DI)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, 1664(DI)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, 1728(DI)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, 1792(DI)
+	MOVL             120(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             124(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             128(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             132(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             136(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             140(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, 1920(DI)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, 2240(DI)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 1984(DI)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, 2048(DI)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, 2112(DI)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, 2176(DI)
+	MOVQ             BX, R10
+	IMUL3Q           $+6, SI, R11
+	LEAQ             (R11)(R11*2), R12
+	LEAQ             (R11)(R11*4), R13
+	VMOVUPS          (DI), Z0
+	VMOVUPS          384(DI), Z1
+	VMOVUPS          768(DI), Z2
+	VMOVUPS          1152(DI), Z3
+	VMOVUPS          1536(DI), Z4
+	VMOVUPS          1920(DI), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, (R10)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, (R10)(R13*1)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R10)(R11*1)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(R11*4)
+	ADDQ             SI, R10
+	VMOVUPS          64(DI), Z0
+	VMOVUPS          448(DI), Z1
+	VMOVUPS          832(DI), Z2
+	VMOVUPS          1216(DI), Z3
+	VMOVUPS          1600(DI), Z4
+	VMOVUPS          1984(DI), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, (R10)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, (R10)(R13*1)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R10)(R11*1)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(R11*4)
+	ADDQ             SI, R10
+	VMOVUPS          128(DI), Z0
+	VMOVUPS          512(DI), Z1
+	VMOVUPS          896(DI), Z2
+	VMOVUPS          1280(DI), Z3
+	VMOVUPS          1664(DI), Z4
+	VMOVUPS          2048(DI), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, (R10)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, (R10)(R13*1)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R10)(R11*1)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(R11*4)
+	ADDQ             SI, R10
+	VMOVUPS          192(DI), Z0
+	VMOVUPS          576(DI), Z1
+	VMOVUPS          960(DI), Z2
+	VMOVUPS          1344(DI), Z3
+	VMOVUPS          1728(DI), Z4
+	VMOVUPS          2112(DI), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, (R10)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, (R10)(R13*1)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R10)(R11*1)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(R11*4)
+	ADDQ             SI, R10
+	VMOVUPS          256(DI), Z0
+	VMOVUPS          640(DI), Z1
+	VMOVUPS          1024(DI), Z2
+	VMOVUPS          1408(DI), Z3
+	VMOVUPS          1792(DI), Z4
+	VMOVUPS          2176(DI), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, (R10)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, (R10)(R13*1)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R10)(R11*1)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(R11*4)
+	ADDQ             SI, R10
+	VMOVUPS          320(DI), Z0
+	VMOVUPS          704(DI), Z1
+	VMOVUPS          1088(DI), Z2
+	VMOVUPS          1472(DI), Z3
+	VMOVUPS          1856(DI), Z4
+	VMOVUPS          2240(DI), Z5
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST 32(R8), Z2, Z6
+	VFMADD231PS.BCST 36(R8), Z0, Z6
+	VMOVUPS          Z6, (R10)
+	VFMADD231PS.BCST 32(R8), Z3, Z5
+	VFMADD231PS.BCST 36(R8), Z1, Z5
+	VMOVUPS          Z5, (R10)(R13*1)
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST 40(R8), Z2, Z0
+	VMOVAPS          Z3, Z5
+	VFMADD231PS.BCST 40(R8), Z1, Z5
+	VMULPS.BCST      48(R8), Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R10)(R11*1)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VFMADD231PS.BCST 44(R8), Z2, Z4
+	VFMADD231PS.BCST 44(R8), Z1, Z3
+	VMULPS.BCST      52(R8), Z3, Z0
+	VADDPS           Z0, Z4, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(R11*4)
+	ADDQ             SI, R10
+	ADDQ             $+64, CX
+	ADDQ             $+64, BX
+	ADDQ             $+64, AX
+	SUBQ             $+16, R9
+	JMP              vector
+
+rest:
+	TESTQ            R9, R9
+	JEQ              done
+	MOVL             $0x00000001, R10
+	SHLXL            R9, R10, R10
+	DECL             R10
+	KMOVW            R10, K1
 	MOVL             (DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             4(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             8(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             12(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             16(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             20(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	VMOVAPS          Z4, Z6
 	VFMADD231PS.BCST 32(R8), Z2, Z6
 	VFMADD231PS.BCST 36(R8), Z0, Z6
@@ -731,17 +1224,23 @@ vector:
 	VSUBPS           Z0, Z4, Z0
 	VMOVUPS          Z0, 256(DI)
 	MOVL             24(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             28(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             32(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             36(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             40(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             44(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	VMOVAPS          Z4, Z6
 	VFMADD231PS.BCST 32(R8), Z2, Z6
 	VFMADD231PS.BCST 36(R8), Z0, Z6
@@ -766,17 +1265,23 @@ vector:
 	VSUBPS           Z0, Z4, Z0
 	VMOVUPS          Z0, 640(DI)
 	MOVL             48(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             52(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             56(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             60(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             64(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             68(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	VMOVAPS          Z4, Z6
 	VFMADD231PS.BCST 32(R8), Z2, Z6
 	VFMADD231PS.BCST 36(R8), Z0, Z6
@@ -801,17 +1306,23 @@ vector:
 	VSUBPS           Z0, Z4, Z0
 	VMOVUPS          Z0, 1024(DI)
 	MOVL             72(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             76(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             80(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             84(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             88(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             92(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	VMOVAPS          Z4, Z6
 	VFMADD231PS.BCST 32(R8), Z2, Z6
 	VFMADD231PS.BCST 36(R8), Z0, Z6
@@ -836,17 +1347,23 @@ vector:
 	VSUBPS           Z0, Z4, Z0
 	VMOVUPS          Z0, 1408(DI)
 	MOVL             96(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             100(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             104(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             108(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             112(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             116(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	VMOVAPS          Z4, Z6
 	VFMADD231PS.BCST 32(R8), Z2, Z6
 	VFMADD231PS.BCST 36(R8), Z0, Z6
@@ -871,423 +1388,23 @@ vector:
 	VSUBPS           Z0, Z4, Z0
 	VMOVUPS          Z0, 1792(DI)
 	MOVL             120(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             124(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             128(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             132(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             136(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
-	MOVL             140(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, 1920(DI)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, 2240(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1984(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 2048(DI)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, 2112(DI)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, 2176(DI)
-	MOVQ             BX, R9
-	IMUL3Q           $+6, SI, R10
-	LEAQ             (R10)(R10*2), R11
-	LEAQ             (R10)(R10*4), R12
-	VMOVUPS          (DI), Z0
-	VMOVUPS          384(DI), Z1
-	VMOVUPS          768(DI), Z2
-	VMOVUPS          1152(DI), Z3
-	VMOVUPS          1536(DI), Z4
-	VMOVUPS          1920(DI), Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, (R9)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, (R9)(R11*1)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, (R9)(R10*4)
-	ADDQ             SI, R9
-	VMOVUPS          64(DI), Z0
-	VMOVUPS          448(DI), Z1
-	VMOVUPS          832(DI), Z2
-	VMOVUPS          1216(DI), Z3
-	VMOVUPS          1600(DI), Z4
-	VMOVUPS          1984(DI), Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, (R9)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, (R9)(R11*1)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, (R9)(R10*4)
-	ADDQ             SI, R9
-	VMOVUPS          128(DI), Z0
-	VMOVUPS          512(DI), Z1
-	VMOVUPS          896(DI), Z2
-	VMOVUPS          1280(DI), Z3
-	VMOVUPS          1664(DI), Z4
-	VMOVUPS          2048(DI), Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, (R9)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, (R9)(R11*1)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, (R9)(R10*4)
-	ADDQ             SI, R9
-	VMOVUPS          192(DI), Z0
-	VMOVUPS          576(DI), Z1
-	VMOVUPS          960(DI), Z2
-	VMOVUPS          1344(DI), Z3
-	VMOVUPS          1728(DI), Z4
-	VMOVUPS          2112(DI), Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, (R9)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, (R9)(R11*1)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, (R9)(R10*4)
-	ADDQ             SI, R9
-	VMOVUPS          256(DI), Z0
-	VMOVUPS          640(DI), Z1
-	VMOVUPS          1024(DI), Z2
-	VMOVUPS          1408(DI), Z3
-	VMOVUPS          1792(DI), Z4
-	VMOVUPS          2176(DI), Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, (R9)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, (R9)(R11*1)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, (R9)(R10*4)
-	ADDQ             SI, R9
-	VMOVUPS          320(DI), Z0
-	VMOVUPS          704(DI), Z1
-	VMOVUPS          1088(DI), Z2
-	VMOVUPS          1472(DI), Z3
-	VMOVUPS          1856(DI), Z4
-	VMOVUPS          2240(DI), Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, (R9)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, (R9)(R11*1)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, (R9)(R10*4)
-	ADDQ             SI, R9
-	ADDQ             $+64, CX
-	ADDQ             $+64, BX
-	SUBQ             $+16, AX
-	JMP              vector
-
-rest:
-	TESTQ            AX, AX
-	JEQ              done
-	MOVL             $0x00000001, R9
-	SHLXL            AX, R9, R9
-	DECL             R9
-	KMOVW            R9, K1
-	MOVL             (DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             4(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             8(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             12(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             16(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             20(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, (DI)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, 320(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 64(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 128(DI)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, 192(DI)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, 256(DI)
-	MOVL             24(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             28(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             32(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             36(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             40(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             44(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, 384(DI)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, 704(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 448(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 512(DI)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, 576(DI)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, 640(DI)
-	MOVL             48(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             52(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             56(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             60(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             64(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             68(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, 768(DI)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, 1088(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 832(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 896(DI)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, 960(DI)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, 1024(DI)
-	MOVL             72(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             76(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             80(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             84(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             88(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             92(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, 1152(DI)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, 1472(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1216(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 1280(DI)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, 1344(DI)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, 1408(DI)
-	MOVL             96(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             100(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             104(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             108(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             112(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             116(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST 32(R8), Z2, Z6
-	VFMADD231PS.BCST 36(R8), Z0, Z6
-	VMOVUPS          Z6, 1536(DI)
-	VFMADD231PS.BCST 32(R8), Z3, Z5
-	VFMADD231PS.BCST 36(R8), Z1, Z5
-	VMOVUPS          Z5, 1856(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VMULPS.BCST      48(R8), Z5, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1600(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 1664(DI)
-	VFMADD231PS.BCST 44(R8), Z2, Z4
-	VFMADD231PS.BCST 44(R8), Z1, Z3
-	VMULPS.BCST      52(R8), Z3, Z0
-	VADDPS           Z0, Z4, Z1
-	VMOVUPS          Z1, 1728(DI)
-	VSUBPS           Z0, Z4, Z0
-	VMOVUPS          Z0, 1792(DI)
-	MOVL             120(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             124(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             128(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             132(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             136(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             140(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
+	MOVL             140(DX), DX
+	PREFETCHT0       (AX)(DX*1)
+	VMOVUPS.Z        (CX)(DX*1), K1, Z5
 	VMOVAPS          Z4, Z6
 	VFMADD231PS.BCST 32(R8), Z2, Z6
 	VFMADD231PS.BCST 36(R8), Z0, Z6
@@ -1827,7 +1944,7 @@ loop:
 	RET
 
 // func winogradOutput4AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·winogradOutput4AVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -1837,21 +1954,22 @@ TEXT ·winogradOutput4AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R10
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ             AX, $+16
+	CMPQ             R10, $+16
 	JLT              rest
-	MOVQ             CX, R10
-	IMUL3Q           $+6, DX, R11
-	LEAQ             (R11)(R11*2), R12
-	LEAQ             (R11)(R11*4), R13
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
+	MOVQ             CX, R11
+	IMUL3Q           $+6, DX, R12
+	LEAQ             (R12)(R12*2), R13
+	LEAQ             (R12)(R12*4), R14
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -1869,13 +1987,13 @@ vector:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1152(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -1893,13 +2011,13 @@ vector:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1216(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -1917,13 +2035,13 @@ vector:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1280(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -1941,13 +2059,13 @@ vector:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1344(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -1965,13 +2083,13 @@ vector:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1408(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -1989,7 +2107,7 @@ vector:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1472(R8)
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	VMOVUPS          (DI), Z0
 	VMOVUPS          (R8), Z1
 	VMOVUPS          64(R8), Z2
@@ -2014,8 +2132,8 @@ vector:
 	VFMADD231PS.BCST 188(R9), Z3, Z16
 	VFMADD231PS.BCST 176(R9), Z2, Z6
 	VFMADD231PS.BCST 192(R9), Z4, Z6
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore0
 	VPXORD           Z7, Z7, Z7
 	VMAXPS           Z5, Z7, Z5
@@ -2024,14 +2142,18 @@ vector:
 	VMAXPS           Z6, Z7, Z6
 
 wholestore0:
-	MOVL             (SI), R10
-	VMOVUPS          Z5, (BX)(R10*1)
-	MOVL             4(SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             8(SI), R10
-	VMOVUPS          Z16, (BX)(R10*1)
-	MOVL             12(SI), R10
-	VMOVUPS          Z6, (BX)(R10*1)
+	MOVL             (SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z5, (BX)(R11*1)
+	MOVL             4(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             8(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z16, (BX)(R11*1)
+	MOVL             12(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z6, (BX)(R11*1)
 	VMOVUPS          384(R8), Z1
 	VMOVUPS          448(R8), Z2
 	VMOVUPS          512(R8), Z3
@@ -2055,8 +2177,8 @@ wholestore0:
 	VFMADD231PS.BCST 188(R9), Z3, Z16
 	VFMADD231PS.BCST 176(R9), Z2, Z6
 	VFMADD231PS.BCST 192(R9), Z4, Z6
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore1
 	VPXORD           Z8, Z8, Z8
 	VMAXPS           Z5, Z8, Z5
@@ -2065,14 +2187,18 @@ wholestore0:
 	VMAXPS           Z6, Z8, Z6
 
 wholestore1:
-	MOVL             16(SI), R10
-	VMOVUPS          Z5, (BX)(R10*1)
-	MOVL             20(SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             24(SI), R10
-	VMOVUPS          Z16, (BX)(R10*1)
-	MOVL             28(SI), R10
-	VMOVUPS          Z6, (BX)(R10*1)
+	MOVL             16(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z5, (BX)(R11*1)
+	MOVL             20(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             24(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z16, (BX)(R11*1)
+	MOVL             28(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z6, (BX)(R11*1)
 	VMOVUPS          768(R8), Z1
 	VMOVUPS          832(R8), Z2
 	VMOVUPS          896(R8), Z3
@@ -2096,8 +2222,8 @@ wholestore1:
 	VFMADD231PS.BCST 188(R9), Z3, Z16
 	VFMADD231PS.BCST 176(R9), Z2, Z6
 	VFMADD231PS.BCST 192(R9), Z4, Z6
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore2
 	VPXORD           Z9, Z9, Z9
 	VMAXPS           Z5, Z9, Z5
@@ -2106,14 +2232,18 @@ wholestore1:
 	VMAXPS           Z6, Z9, Z6
 
 wholestore2:
-	MOVL             32(SI), R10
-	VMOVUPS          Z5, (BX)(R10*1)
-	MOVL             36(SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             40(SI), R10
-	VMOVUPS          Z16, (BX)(R10*1)
-	MOVL             44(SI), R10
-	VMOVUPS          Z6, (BX)(R10*1)
+	MOVL             32(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z5, (BX)(R11*1)
+	MOVL             36(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             40(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z16, (BX)(R11*1)
+	MOVL             44(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z6, (BX)(R11*1)
 	VMOVUPS          1152(R8), Z1
 	VMOVUPS          1216(R8), Z2
 	VMOVUPS          1280(R8), Z3
@@ -2137,8 +2267,8 @@ wholestore2:
 	VFMADD231PS.BCST 188(R9), Z3, Z0
 	VFMADD231PS.BCST 176(R9), Z2, Z6
 	VFMADD231PS.BCST 192(R9), Z4, Z6
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore3
 	VPXORD           Z10, Z10, Z10
 	VMAXPS           Z5, Z10, Z5
@@ -2147,37 +2277,41 @@ wholestore2:
 	VMAXPS           Z6, Z10, Z6
 
 wholestore3:
-	MOVL    48(SI), R10
-	VMOVUPS Z5, (BX)(R10*1)
-	MOVL    52(SI), R10
-	VMOVUPS Z1, (BX)(R10*1)
-	MOVL    56(SI), R10
-	VMOVUPS Z0, (BX)(R10*1)
-	MOVL    60(SI), R10
-	VMOVUPS Z6, (BX)(R10*1)
-	ADDQ    $+64, CX
-	ADDQ    $+64, BX
-	ADDQ    $+64, DI
-	SUBQ    $+16, AX
-	JMP     vector
+	MOVL       48(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z5, (BX)(R11*1)
+	MOVL       52(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z1, (BX)(R11*1)
+	MOVL       56(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z0, (BX)(R11*1)
+	MOVL       60(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z6, (BX)(R11*1)
+	ADDQ       $+64, CX
+	ADDQ       $+64, BX
+	ADDQ       $+64, DI
+	ADDQ       $+64, AX
+	SUBQ       $+16, R10
+	JMP        vector
 
 rest:
-	TESTQ            AX, AX
+	TESTQ            R10, R10
 	JEQ              done
-	MOVL             $0x00000001, R10
-	SHLXL            AX, R10, R10
-	DECL             R10
-	KMOVW            R10, K1
-	MOVQ             CX, AX
-	IMUL3Q           $+6, DX, CX
-	LEAQ             (CX)(CX*2), R10
-	LEAQ             (CX)(CX*4), R11
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
+	MOVL             $0x00000001, R11
+	SHLXL            R10, R11, R11
+	DECL             R11
+	KMOVW            R11, K1
+	IMUL3Q           $+6, DX, R10
+	LEAQ             (R10)(R10*2), R11
+	LEAQ             (R10)(R10*4), R12
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -2195,13 +2329,13 @@ rest:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1152(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -2219,13 +2353,13 @@ rest:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1216(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -2243,13 +2377,13 @@ rest:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1280(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -2267,13 +2401,13 @@ rest:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1344(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -2291,13 +2425,13 @@ rest:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1408(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
 	VADDPS           Z2, Z1, Z6
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -2315,7 +2449,7 @@ rest:
 	VFMADD231PS.BCST 176(R9), Z1, Z5
 	VFMADD231PS.BCST 192(R9), Z3, Z5
 	VMOVUPS          Z5, 1472(R8)
-	ADDQ             DX, AX
+	ADDQ             DX, CX
 	VMOVUPS          (DI), Z0
 	VMOVUPS          (R8), Z1
 	VMOVUPS          64(R8), Z2
@@ -2340,8 +2474,8 @@ rest:
 	VFMADD231PS.BCST 188(R9), Z3, Z8
 	VFMADD231PS.BCST 176(R9), Z2, Z6
 	VFMADD231PS.BCST 192(R9), Z4, Z6
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore0
 	VPXORD           Z11, Z11, Z11
 	VMAXPS           Z5, Z11, Z5
@@ -2350,14 +2484,18 @@ rest:
 	VMAXPS           Z6, Z11, Z6
 
 partialstore0:
-	MOVL             (SI), AX
-	VMOVUPS          Z5, K1, (BX)(AX*1)
-	MOVL             4(SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             8(SI), AX
-	VMOVUPS          Z8, K1, (BX)(AX*1)
-	MOVL             12(SI), AX
-	VMOVUPS          Z6, K1, (BX)(AX*1)
+	MOVL             (SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z5, K1, (BX)(CX*1)
+	MOVL             4(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             8(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z8, K1, (BX)(CX*1)
+	MOVL             12(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z6, K1, (BX)(CX*1)
 	VMOVUPS          384(R8), Z1
 	VMOVUPS          448(R8), Z2
 	VMOVUPS          512(R8), Z3
@@ -2381,8 +2519,8 @@ partialstore0:
 	VFMADD231PS.BCST 188(R9), Z3, Z8
 	VFMADD231PS.BCST 176(R9), Z2, Z6
 	VFMADD231PS.BCST 192(R9), Z4, Z6
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore1
 	VPXORD           Z12, Z12, Z12
 	VMAXPS           Z5, Z12, Z5
@@ -2391,14 +2529,18 @@ partialstore0:
 	VMAXPS           Z6, Z12, Z6
 
 partialstore1:
-	MOVL             16(SI), AX
-	VMOVUPS          Z5, K1, (BX)(AX*1)
-	MOVL             20(SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             24(SI), AX
-	VMOVUPS          Z8, K1, (BX)(AX*1)
-	MOVL             28(SI), AX
-	VMOVUPS          Z6, K1, (BX)(AX*1)
+	MOVL             16(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z5, K1, (BX)(CX*1)
+	MOVL             20(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             24(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z8, K1, (BX)(CX*1)
+	MOVL             28(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z6, K1, (BX)(CX*1)
 	VMOVUPS          768(R8), Z1
 	VMOVUPS          832(R8), Z2
 	VMOVUPS          896(R8), Z3
@@ -2422,8 +2564,8 @@ partialstore1:
 	VFMADD231PS.BCST 188(R9), Z3, Z8
 	VFMADD231PS.BCST 176(R9), Z2, Z6
 	VFMADD231PS.BCST 192(R9), Z4, Z6
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore2
 	VPXORD           Z13, Z13, Z13
 	VMAXPS           Z5, Z13, Z5
@@ -2432,14 +2574,18 @@ partialstore1:
 	VMAXPS           Z6, Z13, Z6
 
 partialstore2:
-	MOVL             32(SI), AX
-	VMOVUPS          Z5, K1, (BX)(AX*1)
-	MOVL             36(SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             40(SI), AX
-	VMOVUPS          Z8, K1, (BX)(AX*1)
-	MOVL             44(SI), AX
-	VMOVUPS          Z6, K1, (BX)(AX*1)
+	MOVL             32(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z5, K1, (BX)(CX*1)
+	MOVL             36(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             40(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z8, K1, (BX)(CX*1)
+	MOVL             44(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z6, K1, (BX)(CX*1)
 	VMOVUPS          1152(R8), Z1
 	VMOVUPS          1216(R8), Z2
 	VMOVUPS          1280(R8), Z3
@@ -2463,8 +2609,8 @@ partialstore2:
 	VFMADD231PS.BCST 188(R9), Z3, Z0
 	VFMADD231PS.BCST 176(R9), Z2, Z6
 	VFMADD231PS.BCST 192(R9), Z4, Z6
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore3
 	VPXORD           Z14, Z14, Z14
 	VMAXPS           Z5, Z14, Z5
@@ -2473,21 +2619,25 @@ partialstore2:
 	VMAXPS           Z6, Z14, Z6
 
 partialstore3:
-	MOVL    48(SI), AX
-	VMOVUPS Z5, K1, (BX)(AX*1)
-	MOVL    52(SI), AX
-	VMOVUPS Z1, K1, (BX)(AX*1)
-	MOVL    56(SI), AX
-	VMOVUPS Z0, K1, (BX)(AX*1)
-	MOVL    60(SI), AX
-	VMOVUPS Z6, K1, (BX)(AX*1)
+	MOVL       48(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z5, K1, (BX)(CX*1)
+	MOVL       52(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z1, K1, (BX)(CX*1)
+	MOVL       56(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z0, K1, (BX)(CX*1)
+	MOVL       60(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z6, K1, (BX)(CX*1)
 
 done:
 	VZEROUPPER
 	RET
 
 // func winogradInput6AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·winogradInput6AVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -2496,27 +2646,878 @@ TEXT ·winogradInput6AVX512(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), SI
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), R8
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R9
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ             AX, $+16
+	CMPQ             R9, $+16
 	JLT              rest
+	MOVL             (DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             4(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             8(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             12(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             16(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             20(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	MOVL             24(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z6
+	MOVL             28(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (DI)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, 448(DI)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, 64(DI)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, 128(DI)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, 192(DI)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, 256(DI)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, 320(DI)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, 384(DI)
+	MOVL             32(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             36(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             40(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             44(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             48(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             52(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	MOVL             56(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z6
+	MOVL             60(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, 512(DI)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, 960(DI)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, 576(DI)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, 640(DI)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, 704(DI)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, 768(DI)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, 832(DI)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, 896(DI)
+	MOVL             64(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             68(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             72(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             76(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             80(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             84(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	MOVL             88(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z6
+	MOVL             92(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, 1024(DI)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, 1472(DI)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, 1088(DI)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, 1152(DI)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, 1216(DI)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, 1280(DI)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, 1344(DI)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, 1408(DI)
+	MOVL             96(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             100(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             104(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             108(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             112(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             116(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	MOVL             120(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z6
+	MOVL             124(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, 1536(DI)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, 1984(DI)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, 1600(DI)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, 1664(DI)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, 1728(DI)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, 1792(DI)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, 1856(DI)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, 1920(DI)
+	MOVL             128(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             132(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             136(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             140(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             144(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             148(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	MOVL             152(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z6
+	MOVL             156(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, 2048(DI)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, 2496(DI)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, 2112(DI)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, 2176(DI)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, 2240(DI)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, 2304(DI)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, 2368(DI)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, 2432(DI)
+	MOVL             160(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             164(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             168(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             172(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             176(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             180(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	MOVL             184(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z6
+	MOVL             188(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, 2560(DI)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, 3008(DI)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, 2624(DI)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, 2688(DI)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, 2752(DI)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, 2816(DI)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, 2880(DI)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, 2944(DI)
+	MOVL             192(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             196(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             200(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             204(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             208(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             212(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	MOVL             216(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z6
+	MOVL             220(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, 3072(DI)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, 3520(DI)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, 3136(DI)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, 3200(DI)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, 3264(DI)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, 3328(DI)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, 3392(DI)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, 3456(DI)
+	MOVL             224(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z0
+	MOVL             228(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z1
+	MOVL             232(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z2
+	MOVL             236(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z3
+	MOVL             240(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z4
+	MOVL             244(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z5
+	MOVL             248(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z6
+	MOVL             252(DX), R10
+	PREFETCHT0       (AX)(R10*1)
+	VMOVUPS          (CX)(R10*1), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, 3584(DI)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, 4032(DI)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, 3648(DI)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, 3712(DI)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, 3776(DI)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, 3840(DI)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, 3904(DI)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, 3968(DI)
+	MOVQ             BX, R10
+	IMUL3Q           $+8, SI, R11
+	LEAQ             (R11)(R11*2), R12
+	LEAQ             (R11)(R11*4), R13
+	LEAQ             (R12)(R11*4), R14
+	VMOVUPS          (DI), Z0
+	VMOVUPS          512(DI), Z1
+	VMOVUPS          1024(DI), Z2
+	VMOVUPS          1536(DI), Z3
+	VMOVUPS          2048(DI), Z4
+	VMOVUPS          2560(DI), Z5
+	VMOVUPS          3072(DI), Z6
+	VMOVUPS          3584(DI), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (R10)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, (R10)(R14*1)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, (R10)(R11*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, (R10)(R12*1)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, (R10)(R11*4)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R13*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(R12*2)
+	ADDQ             SI, R10
+	VMOVUPS          64(DI), Z0
+	VMOVUPS          576(DI), Z1
+	VMOVUPS          1088(DI), Z2
+	VMOVUPS          1600(DI), Z3
+	VMOVUPS          2112(DI), Z4
+	VMOVUPS          2624(DI), Z5
+	VMOVUPS          3136(DI), Z6
+	VMOVUPS          3648(DI), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (R10)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, (R10)(R14*1)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, (R10)(R11*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, (R10)(R12*1)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, (R10)(R11*4)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R13*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(R12*2)
+	ADDQ             SI, R10
+	VMOVUPS          128(DI), Z0
+	VMOVUPS          640(DI), Z1
+	VMOVUPS          1152(DI), Z2
+	VMOVUPS          1664(DI), Z3
+	VMOVUPS          2176(DI), Z4
+	VMOVUPS          2688(DI), Z5
+	VMOVUPS          3200(DI), Z6
+	VMOVUPS          3712(DI), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (R10)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, (R10)(R14*1)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, (R10)(R11*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, (R10)(R12*1)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, (R10)(R11*4)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R13*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(R12*2)
+	ADDQ             SI, R10
+	VMOVUPS          192(DI), Z0
+	VMOVUPS          704(DI), Z1
+	VMOVUPS          1216(DI), Z2
+	VMOVUPS          1728(DI), Z3
+	VMOVUPS          2240(DI), Z4
+	VMOVUPS          2752(DI), Z5
+	VMOVUPS          3264(DI), Z6
+	VMOVUPS          3776(DI), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (R10)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, (R10)(R14*1)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, (R10)(R11*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, (R10)(R12*1)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, (R10)(R11*4)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R13*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(R12*2)
+	ADDQ             SI, R10
+	VMOVUPS          256(DI), Z0
+	VMOVUPS          768(DI), Z1
+	VMOVUPS          1280(DI), Z2
+	VMOVUPS          1792(DI), Z3
+	VMOVUPS          2304(DI), Z4
+	VMOVUPS          2816(DI), Z5
+	VMOVUPS          3328(DI), Z6
+	VMOVUPS          3840(DI), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (R10)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, (R10)(R14*1)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, (R10)(R11*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, (R10)(R12*1)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, (R10)(R11*4)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R13*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(R12*2)
+	ADDQ             SI, R10
+	VMOVUPS          320(DI), Z0
+	VMOVUPS          832(DI), Z1
+	VMOVUPS          1344(DI), Z2
+	VMOVUPS          1856(DI), Z3
+	VMOVUPS          2368(DI), Z4
+	VMOVUPS          2880(DI), Z5
+	VMOVUPS          3392(DI), Z6
+	VMOVUPS          3904(DI), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (R10)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, (R10)(R14*1)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, (R10)(R11*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, (R10)(R12*1)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, (R10)(R11*4)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R13*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(R12*2)
+	ADDQ             SI, R10
+	VMOVUPS          384(DI), Z0
+	VMOVUPS          896(DI), Z1
+	VMOVUPS          1408(DI), Z2
+	VMOVUPS          1920(DI), Z3
+	VMOVUPS          2432(DI), Z4
+	VMOVUPS          2944(DI), Z5
+	VMOVUPS          3456(DI), Z6
+	VMOVUPS          3968(DI), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (R10)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, (R10)(R14*1)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, (R10)(R11*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, (R10)(R12*1)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, (R10)(R11*4)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R13*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(R12*2)
+	ADDQ             SI, R10
+	VMOVUPS          448(DI), Z0
+	VMOVUPS          960(DI), Z1
+	VMOVUPS          1472(DI), Z2
+	VMOVUPS          1984(DI), Z3
+	VMOVUPS          2496(DI), Z4
+	VMOVUPS          3008(DI), Z5
+	VMOVUPS          3520(DI), Z6
+	VMOVUPS          4032(DI), Z7
+	VSUBPS           Z2, Z4, Z8
+	VSUBPS           Z6, Z0, Z0
+	VFMADD231PS.BCST (R8), Z8, Z0
+	VMOVUPS          Z0, (R10)
+	VSUBPS           Z5, Z3, Z0
+	VSUBPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (R8), Z0, Z7
+	VMOVUPS          Z7, (R10)(R14*1)
+	VADDPS           Z6, Z2, Z0
+	VFMADD231PS.BCST 4(R8), Z4, Z0
+	VADDPS           Z5, Z1, Z7
+	VFMADD231PS.BCST 4(R8), Z3, Z7
+	VADDPS           Z7, Z0, Z8
+	VMOVUPS          Z8, (R10)(R11*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(R11*2)
+	VMULPS.BCST      24(R8), Z3, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 8(R8), Z2, Z3
+	VFMADD231PS.BCST 12(R8), Z4, Z3
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 20(R8), Z1, Z7
+	VFMADD231PS.BCST 28(R8), Z5, Z7
+	VADDPS           Z7, Z3, Z8
+	VMOVUPS          Z8, (R10)(R12*1)
+	VSUBPS           Z7, Z3, Z3
+	VMOVUPS          Z3, (R10)(R11*4)
+	VFMADD231PS.BCST 12(R8), Z4, Z2
+	VFMADD231PS.BCST 16(R8), Z2, Z6
+	VFMADD231PS.BCST 28(R8), Z1, Z0
+	VFMADD231PS.BCST 20(R8), Z5, Z0
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R13*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(R12*2)
+	ADDQ             SI, R10
+	ADDQ             $+64, CX
+	ADDQ             $+64, BX
+	ADDQ             $+64, AX
+	SUBQ             $+16, R9
+	JMP              vector
+
+rest:
+	TESTQ            R9, R9
+	JEQ              done
+	MOVL             $0x00000001, R10
+	SHLXL            R9, R10, R10
+	DECL             R10
+	KMOVW            R10, K1
 	MOVL             (DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             4(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             8(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             12(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             16(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             20(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	MOVL             24(DX), R9
-	VMOVUPS          (CX)(R9*1), Z6
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z6
 	MOVL             28(DX), R9
-	VMOVUPS          (CX)(R9*1), Z7
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z7
 	VSUBPS           Z2, Z4, Z8
 	VSUBPS           Z6, Z0, Z0
 	VFMADD231PS.BCST (R8), Z8, Z0
@@ -2553,21 +3554,29 @@ vector:
 	VSUBPS           Z0, Z6, Z0
 	VMOVUPS          Z0, 384(DI)
 	MOVL             32(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             36(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             40(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             44(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             48(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             52(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	MOVL             56(DX), R9
-	VMOVUPS          (CX)(R9*1), Z6
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z6
 	MOVL             60(DX), R9
-	VMOVUPS          (CX)(R9*1), Z7
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z7
 	VSUBPS           Z2, Z4, Z8
 	VSUBPS           Z6, Z0, Z0
 	VFMADD231PS.BCST (R8), Z8, Z0
@@ -2604,21 +3613,29 @@ vector:
 	VSUBPS           Z0, Z6, Z0
 	VMOVUPS          Z0, 896(DI)
 	MOVL             64(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             68(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             72(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             76(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             80(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             84(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	MOVL             88(DX), R9
-	VMOVUPS          (CX)(R9*1), Z6
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z6
 	MOVL             92(DX), R9
-	VMOVUPS          (CX)(R9*1), Z7
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z7
 	VSUBPS           Z2, Z4, Z8
 	VSUBPS           Z6, Z0, Z0
 	VFMADD231PS.BCST (R8), Z8, Z0
@@ -2655,21 +3672,29 @@ vector:
 	VSUBPS           Z0, Z6, Z0
 	VMOVUPS          Z0, 1408(DI)
 	MOVL             96(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             100(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             104(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             108(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             112(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             116(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	MOVL             120(DX), R9
-	VMOVUPS          (CX)(R9*1), Z6
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z6
 	MOVL             124(DX), R9
-	VMOVUPS          (CX)(R9*1), Z7
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z7
 	VSUBPS           Z2, Z4, Z8
 	VSUBPS           Z6, Z0, Z0
 	VFMADD231PS.BCST (R8), Z8, Z0
@@ -2706,21 +3731,29 @@ vector:
 	VSUBPS           Z0, Z6, Z0
 	VMOVUPS          Z0, 1920(DI)
 	MOVL             128(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             132(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             136(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             140(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             144(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             148(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	MOVL             152(DX), R9
-	VMOVUPS          (CX)(R9*1), Z6
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z6
 	MOVL             156(DX), R9
-	VMOVUPS          (CX)(R9*1), Z7
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z7
 	VSUBPS           Z2, Z4, Z8
 	VSUBPS           Z6, Z0, Z0
 	VFMADD231PS.BCST (R8), Z8, Z0
@@ -2757,21 +3790,29 @@ vector:
 	VSUBPS           Z0, Z6, Z0
 	VMOVUPS          Z0, 2432(DI)
 	MOVL             160(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             164(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             168(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             172(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             176(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             180(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	MOVL             184(DX), R9
-	VMOVUPS          (CX)(R9*1), Z6
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z6
 	MOVL             188(DX), R9
-	VMOVUPS          (CX)(R9*1), Z7
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z7
 	VSUBPS           Z2, Z4, Z8
 	VSUBPS           Z6, Z0, Z0
 	VFMADD231PS.BCST (R8), Z8, Z0
@@ -2808,21 +3849,29 @@ vector:
 	VSUBPS           Z0, Z6, Z0
 	VMOVUPS          Z0, 2944(DI)
 	MOVL             192(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             196(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             200(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             204(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             208(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             212(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	MOVL             216(DX), R9
-	VMOVUPS          (CX)(R9*1), Z6
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z6
 	MOVL             220(DX), R9
-	VMOVUPS          (CX)(R9*1), Z7
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z7
 	VSUBPS           Z2, Z4, Z8
 	VSUBPS           Z6, Z0, Z0
 	VFMADD231PS.BCST (R8), Z8, Z0
@@ -2859,798 +3908,29 @@ vector:
 	VSUBPS           Z0, Z6, Z0
 	VMOVUPS          Z0, 3456(DI)
 	MOVL             224(DX), R9
-	VMOVUPS          (CX)(R9*1), Z0
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z0
 	MOVL             228(DX), R9
-	VMOVUPS          (CX)(R9*1), Z1
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z1
 	MOVL             232(DX), R9
-	VMOVUPS          (CX)(R9*1), Z2
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z2
 	MOVL             236(DX), R9
-	VMOVUPS          (CX)(R9*1), Z3
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z3
 	MOVL             240(DX), R9
-	VMOVUPS          (CX)(R9*1), Z4
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z4
 	MOVL             244(DX), R9
-	VMOVUPS          (CX)(R9*1), Z5
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z5
 	MOVL             248(DX), R9
-	VMOVUPS          (CX)(R9*1), Z6
-	MOVL             252(DX), R9
-	VMOVUPS          (CX)(R9*1), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, 3584(DI)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, 4032(DI)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, 3648(DI)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, 3712(DI)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, 3776(DI)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, 3840(DI)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, 3904(DI)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, 3968(DI)
-	MOVQ             BX, R9
-	IMUL3Q           $+8, SI, R10
-	LEAQ             (R10)(R10*2), R11
-	LEAQ             (R10)(R10*4), R12
-	LEAQ             (R11)(R10*4), R13
-	VMOVUPS          (DI), Z0
-	VMOVUPS          512(DI), Z1
-	VMOVUPS          1024(DI), Z2
-	VMOVUPS          1536(DI), Z3
-	VMOVUPS          2048(DI), Z4
-	VMOVUPS          2560(DI), Z5
-	VMOVUPS          3072(DI), Z6
-	VMOVUPS          3584(DI), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (R9)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, (R9)(R13*1)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, (R9)(R10*1)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, (R9)(R11*1)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, (R9)(R10*4)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, (R9)(R12*1)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, (R9)(R11*2)
-	ADDQ             SI, R9
-	VMOVUPS          64(DI), Z0
-	VMOVUPS          576(DI), Z1
-	VMOVUPS          1088(DI), Z2
-	VMOVUPS          1600(DI), Z3
-	VMOVUPS          2112(DI), Z4
-	VMOVUPS          2624(DI), Z5
-	VMOVUPS          3136(DI), Z6
-	VMOVUPS          3648(DI), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (R9)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, (R9)(R13*1)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, (R9)(R10*1)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, (R9)(R11*1)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, (R9)(R10*4)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, (R9)(R12*1)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, (R9)(R11*2)
-	ADDQ             SI, R9
-	VMOVUPS          128(DI), Z0
-	VMOVUPS          640(DI), Z1
-	VMOVUPS          1152(DI), Z2
-	VMOVUPS          1664(DI), Z3
-	VMOVUPS          2176(DI), Z4
-	VMOVUPS          2688(DI), Z5
-	VMOVUPS          3200(DI), Z6
-	VMOVUPS          3712(DI), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (R9)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, (R9)(R13*1)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, (R9)(R10*1)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, (R9)(R11*1)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, (R9)(R10*4)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, (R9)(R12*1)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, (R9)(R11*2)
-	ADDQ             SI, R9
-	VMOVUPS          192(DI), Z0
-	VMOVUPS          704(DI), Z1
-	VMOVUPS          1216(DI), Z2
-	VMOVUPS          1728(DI), Z3
-	VMOVUPS          2240(DI), Z4
-	VMOVUPS          2752(DI), Z5
-	VMOVUPS          3264(DI), Z6
-	VMOVUPS          3776(DI), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (R9)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, (R9)(R13*1)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, (R9)(R10*1)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, (R9)(R11*1)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, (R9)(R10*4)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, (R9)(R12*1)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, (R9)(R11*2)
-	ADDQ             SI, R9
-	VMOVUPS          256(DI), Z0
-	VMOVUPS          768(DI), Z1
-	VMOVUPS          1280(DI), Z2
-	VMOVUPS          1792(DI), Z3
-	VMOVUPS          2304(DI), Z4
-	VMOVUPS          2816(DI), Z5
-	VMOVUPS          3328(DI), Z6
-	VMOVUPS          3840(DI), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (R9)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, (R9)(R13*1)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, (R9)(R10*1)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, (R9)(R11*1)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, (R9)(R10*4)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, (R9)(R12*1)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, (R9)(R11*2)
-	ADDQ             SI, R9
-	VMOVUPS          320(DI), Z0
-	VMOVUPS          832(DI), Z1
-	VMOVUPS          1344(DI), Z2
-	VMOVUPS          1856(DI), Z3
-	VMOVUPS          2368(DI), Z4
-	VMOVUPS          2880(DI), Z5
-	VMOVUPS          3392(DI), Z6
-	VMOVUPS          3904(DI), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (R9)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, (R9)(R13*1)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, (R9)(R10*1)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, (R9)(R11*1)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, (R9)(R10*4)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, (R9)(R12*1)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, (R9)(R11*2)
-	ADDQ             SI, R9
-	VMOVUPS          384(DI), Z0
-	VMOVUPS          896(DI), Z1
-	VMOVUPS          1408(DI), Z2
-	VMOVUPS          1920(DI), Z3
-	VMOVUPS          2432(DI), Z4
-	VMOVUPS          2944(DI), Z5
-	VMOVUPS          3456(DI), Z6
-	VMOVUPS          3968(DI), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (R9)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, (R9)(R13*1)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, (R9)(R10*1)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, (R9)(R11*1)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, (R9)(R10*4)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, (R9)(R12*1)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, (R9)(R11*2)
-	ADDQ             SI, R9
-	VMOVUPS          448(DI), Z0
-	VMOVUPS          960(DI), Z1
-	VMOVUPS          1472(DI), Z2
-	VMOVUPS          1984(DI), Z3
-	VMOVUPS          2496(DI), Z4
-	VMOVUPS          3008(DI), Z5
-	VMOVUPS          3520(DI), Z6
-	VMOVUPS          4032(DI), Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (R9)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, (R9)(R13*1)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, (R9)(R10*1)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, (R9)(R11*1)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, (R9)(R10*4)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, (R9)(R12*1)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, (R9)(R11*2)
-	ADDQ             SI, R9
-	ADDQ             $+64, CX
-	ADDQ             $+64, BX
-	SUBQ             $+16, AX
-	JMP              vector
-
-rest:
-	TESTQ            AX, AX
-	JEQ              done
-	MOVL             $0x00000001, R9
-	SHLXL            AX, R9, R9
-	DECL             R9
-	KMOVW            R9, K1
-	MOVL             (DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             4(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             8(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             12(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             16(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             20(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	MOVL             24(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z6
-	MOVL             28(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, (DI)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, 448(DI)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, 64(DI)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, 128(DI)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, 192(DI)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, 256(DI)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, 320(DI)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, 384(DI)
-	MOVL             32(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             36(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             40(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             44(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             48(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             52(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	MOVL             56(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z6
-	MOVL             60(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, 512(DI)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, 960(DI)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, 576(DI)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, 640(DI)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, 704(DI)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, 768(DI)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, 832(DI)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, 896(DI)
-	MOVL             64(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             68(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             72(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             76(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             80(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             84(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	MOVL             88(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z6
-	MOVL             92(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, 1024(DI)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, 1472(DI)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, 1088(DI)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, 1152(DI)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, 1216(DI)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, 1280(DI)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, 1344(DI)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, 1408(DI)
-	MOVL             96(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             100(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             104(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             108(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             112(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             116(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	MOVL             120(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z6
-	MOVL             124(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, 1536(DI)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, 1984(DI)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, 1600(DI)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, 1664(DI)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, 1728(DI)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, 1792(DI)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, 1856(DI)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, 1920(DI)
-	MOVL             128(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             132(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             136(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             140(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             144(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             148(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	MOVL             152(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z6
-	MOVL             156(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, 2048(DI)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, 2496(DI)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, 2112(DI)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, 2176(DI)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, 2240(DI)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, 2304(DI)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, 2368(DI)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, 2432(DI)
-	MOVL             160(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             164(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             168(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             172(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             176(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             180(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	MOVL             184(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z6
-	MOVL             188(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, 2560(DI)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, 3008(DI)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, 2624(DI)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, 2688(DI)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, 2752(DI)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, 2816(DI)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, 2880(DI)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, 2944(DI)
-	MOVL             192(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             196(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             200(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             204(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             208(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             212(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	MOVL             216(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z6
-	MOVL             220(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z7
-	VSUBPS           Z2, Z4, Z8
-	VSUBPS           Z6, Z0, Z0
-	VFMADD231PS.BCST (R8), Z8, Z0
-	VMOVUPS          Z0, 3072(DI)
-	VSUBPS           Z5, Z3, Z0
-	VSUBPS           Z1, Z7, Z7
-	VFMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS          Z7, 3520(DI)
-	VADDPS           Z6, Z2, Z0
-	VFMADD231PS.BCST 4(R8), Z4, Z0
-	VADDPS           Z5, Z1, Z7
-	VFMADD231PS.BCST 4(R8), Z3, Z7
-	VADDPS           Z7, Z0, Z8
-	VMOVUPS          Z8, 3136(DI)
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, 3200(DI)
-	VMULPS.BCST      24(R8), Z3, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 8(R8), Z2, Z3
-	VFMADD231PS.BCST 12(R8), Z4, Z3
-	VMOVAPS          Z0, Z7
-	VFMADD231PS.BCST 20(R8), Z1, Z7
-	VFMADD231PS.BCST 28(R8), Z5, Z7
-	VADDPS           Z7, Z3, Z8
-	VMOVUPS          Z8, 3264(DI)
-	VSUBPS           Z7, Z3, Z3
-	VMOVUPS          Z3, 3328(DI)
-	VFMADD231PS.BCST 12(R8), Z4, Z2
-	VFMADD231PS.BCST 16(R8), Z2, Z6
-	VFMADD231PS.BCST 28(R8), Z1, Z0
-	VFMADD231PS.BCST 20(R8), Z5, Z0
-	VADDPS           Z0, Z6, Z1
-	VMOVUPS          Z1, 3392(DI)
-	VSUBPS           Z0, Z6, Z0
-	VMOVUPS          Z0, 3456(DI)
-	MOVL             224(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z0
-	MOVL             228(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z1
-	MOVL             232(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z2
-	MOVL             236(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z3
-	MOVL             240(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z4
-	MOVL             244(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z5
-	MOVL             248(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z6
-	MOVL             252(DX), AX
-	VMOVUPS.Z        (CX)(AX*1), K1, Z7
+	PREFETCHT0       (AX)(R9*1)
+	VMOVUPS.Z        (CX)(R9*1), K1, Z6
+	MOVL             252(DX), DX
+	PREFETCHT0       (AX)(DX*1)
+	VMOVUPS.Z        (CX)(DX*1), K1, Z7
 	VSUBPS           Z2, Z4, Z8
 	VSUBPS           Z6, Z0, Z0
 	VFMADD231PS.BCST (R8), Z8, Z0
@@ -4517,7 +4797,7 @@ loop:
 	RET
 
 // func winogradOutput6AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·winogradOutput6AVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -4527,24 +4807,25 @@ TEXT ·winogradOutput6AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R10
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ             AX, $+16
+	CMPQ             R10, $+16
 	JLT              rest
-	MOVQ             CX, R10
-	IMUL3Q           $+8, DX, R11
-	LEAQ             (R11)(R11*2), R12
-	LEAQ             (R11)(R11*4), R13
-	LEAQ             (R12)(R11*4), R14
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
-	VMOVUPS          (R10)(R12*2), Z6
-	VMOVUPS          (R10)(R14*1), Z7
+	MOVQ             CX, R11
+	IMUL3Q           $+8, DX, R12
+	LEAQ             (R12)(R12*2), R13
+	LEAQ             (R12)(R12*4), R14
+	LEAQ             (R13)(R12*4), R15
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
+	VMOVUPS          (R11)(R13*2), Z6
+	VMOVUPS          (R11)(R15*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -4575,15 +4856,15 @@ vector:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2560(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
-	VMOVUPS          (R10)(R12*2), Z6
-	VMOVUPS          (R10)(R14*1), Z7
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
+	VMOVUPS          (R11)(R13*2), Z6
+	VMOVUPS          (R11)(R15*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -4614,15 +4895,15 @@ vector:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2624(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
-	VMOVUPS          (R10)(R12*2), Z6
-	VMOVUPS          (R10)(R14*1), Z7
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
+	VMOVUPS          (R11)(R13*2), Z6
+	VMOVUPS          (R11)(R15*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -4653,15 +4934,15 @@ vector:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2688(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
-	VMOVUPS          (R10)(R12*2), Z6
-	VMOVUPS          (R10)(R14*1), Z7
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
+	VMOVUPS          (R11)(R13*2), Z6
+	VMOVUPS          (R11)(R15*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -4692,15 +4973,15 @@ vector:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2752(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
-	VMOVUPS          (R10)(R12*2), Z6
-	VMOVUPS          (R10)(R14*1), Z7
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
+	VMOVUPS          (R11)(R13*2), Z6
+	VMOVUPS          (R11)(R15*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -4731,15 +5012,15 @@ vector:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2816(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
-	VMOVUPS          (R10)(R12*2), Z6
-	VMOVUPS          (R10)(R14*1), Z7
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
+	VMOVUPS          (R11)(R13*2), Z6
+	VMOVUPS          (R11)(R15*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -4770,15 +5051,15 @@ vector:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2880(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
-	VMOVUPS          (R10)(R12*2), Z6
-	VMOVUPS          (R10)(R14*1), Z7
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
+	VMOVUPS          (R11)(R13*2), Z6
+	VMOVUPS          (R11)(R15*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -4809,15 +5090,15 @@ vector:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2944(R8)
-	ADDQ             DX, R10
-	VMOVUPS          (R10), Z0
-	VMOVUPS          (R10)(R11*1), Z1
-	VMOVUPS          (R10)(R11*2), Z2
-	VMOVUPS          (R10)(R12*1), Z3
-	VMOVUPS          (R10)(R11*4), Z4
-	VMOVUPS          (R10)(R13*1), Z5
-	VMOVUPS          (R10)(R12*2), Z6
-	VMOVUPS          (R10)(R14*1), Z7
+	ADDQ             DX, R11
+	VMOVUPS          (R11), Z0
+	VMOVUPS          (R11)(R12*1), Z1
+	VMOVUPS          (R11)(R12*2), Z2
+	VMOVUPS          (R11)(R13*1), Z3
+	VMOVUPS          (R11)(R12*4), Z4
+	VMOVUPS          (R11)(R14*1), Z5
+	VMOVUPS          (R11)(R13*2), Z6
+	VMOVUPS          (R11)(R15*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -4848,7 +5129,7 @@ vector:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 3008(R8)
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	VMOVUPS          (DI), Z0
 	VMOVUPS          (R8), Z1
 	VMOVUPS          64(R8), Z2
@@ -4888,8 +5169,8 @@ vector:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore0
 	VPXORD           Z9, Z9, Z9
 	VMAXPS           Z1, Z9, Z1
@@ -4900,18 +5181,24 @@ vector:
 	VMAXPS           Z8, Z9, Z8
 
 wholestore0:
-	MOVL             (SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             4(SI), R10
-	VMOVUPS          Z7, (BX)(R10*1)
-	MOVL             8(SI), R10
-	VMOVUPS          Z22, (BX)(R10*1)
-	MOVL             12(SI), R10
-	VMOVUPS          Z23, (BX)(R10*1)
-	MOVL             16(SI), R10
-	VMOVUPS          Z24, (BX)(R10*1)
-	MOVL             20(SI), R10
-	VMOVUPS          Z8, (BX)(R10*1)
+	MOVL             (SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             4(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z7, (BX)(R11*1)
+	MOVL             8(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z22, (BX)(R11*1)
+	MOVL             12(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z23, (BX)(R11*1)
+	MOVL             16(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z24, (BX)(R11*1)
+	MOVL             20(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z8, (BX)(R11*1)
 	VMOVUPS          512(R8), Z1
 	VMOVUPS          576(R8), Z2
 	VMOVUPS          640(R8), Z3
@@ -4950,8 +5237,8 @@ wholestore0:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore1
 	VPXORD           Z10, Z10, Z10
 	VMAXPS           Z1, Z10, Z1
@@ -4962,18 +5249,24 @@ wholestore0:
 	VMAXPS           Z8, Z10, Z8
 
 wholestore1:
-	MOVL             24(SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             28(SI), R10
-	VMOVUPS          Z7, (BX)(R10*1)
-	MOVL             32(SI), R10
-	VMOVUPS          Z22, (BX)(R10*1)
-	MOVL             36(SI), R10
-	VMOVUPS          Z23, (BX)(R10*1)
-	MOVL             40(SI), R10
-	VMOVUPS          Z24, (BX)(R10*1)
-	MOVL             44(SI), R10
-	VMOVUPS          Z8, (BX)(R10*1)
+	MOVL             24(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             28(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z7, (BX)(R11*1)
+	MOVL             32(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z22, (BX)(R11*1)
+	MOVL             36(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z23, (BX)(R11*1)
+	MOVL             40(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z24, (BX)(R11*1)
+	MOVL             44(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z8, (BX)(R11*1)
 	VMOVUPS          1024(R8), Z1
 	VMOVUPS          1088(R8), Z2
 	VMOVUPS          1152(R8), Z3
@@ -5012,8 +5305,8 @@ wholestore1:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore2
 	VPXORD           Z11, Z11, Z11
 	VMAXPS           Z1, Z11, Z1
@@ -5024,18 +5317,24 @@ wholestore1:
 	VMAXPS           Z8, Z11, Z8
 
 wholestore2:
-	MOVL             48(SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             52(SI), R10
-	VMOVUPS          Z7, (BX)(R10*1)
-	MOVL             56(SI), R10
-	VMOVUPS          Z22, (BX)(R10*1)
-	MOVL             60(SI), R10
-	VMOVUPS          Z23, (BX)(R10*1)
-	MOVL             64(SI), R10
-	VMOVUPS          Z24, (BX)(R10*1)
-	MOVL             68(SI), R10
-	VMOVUPS          Z8, (BX)(R10*1)
+	MOVL             48(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             52(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z7, (BX)(R11*1)
+	MOVL             56(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z22, (BX)(R11*1)
+	MOVL             60(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z23, (BX)(R11*1)
+	MOVL             64(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z24, (BX)(R11*1)
+	MOVL             68(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z8, (BX)(R11*1)
 	VMOVUPS          1536(R8), Z1
 	VMOVUPS          1600(R8), Z2
 	VMOVUPS          1664(R8), Z3
@@ -5074,8 +5373,8 @@ wholestore2:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore3
 	VPXORD           Z12, Z12, Z12
 	VMAXPS           Z1, Z12, Z1
@@ -5086,18 +5385,24 @@ wholestore2:
 	VMAXPS           Z8, Z12, Z8
 
 wholestore3:
-	MOVL             72(SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             76(SI), R10
-	VMOVUPS          Z7, (BX)(R10*1)
-	MOVL             80(SI), R10
-	VMOVUPS          Z22, (BX)(R10*1)
-	MOVL             84(SI), R10
-	VMOVUPS          Z23, (BX)(R10*1)
-	MOVL             88(SI), R10
-	VMOVUPS          Z24, (BX)(R10*1)
-	MOVL             92(SI), R10
-	VMOVUPS          Z8, (BX)(R10*1)
+	MOVL             72(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             76(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z7, (BX)(R11*1)
+	MOVL             80(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z22, (BX)(R11*1)
+	MOVL             84(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z23, (BX)(R11*1)
+	MOVL             88(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z24, (BX)(R11*1)
+	MOVL             92(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z8, (BX)(R11*1)
 	VMOVUPS          2048(R8), Z1
 	VMOVUPS          2112(R8), Z2
 	VMOVUPS          2176(R8), Z3
@@ -5136,8 +5441,8 @@ wholestore3:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore4
 	VPXORD           Z13, Z13, Z13
 	VMAXPS           Z1, Z13, Z1
@@ -5148,18 +5453,24 @@ wholestore3:
 	VMAXPS           Z8, Z13, Z8
 
 wholestore4:
-	MOVL             96(SI), R10
-	VMOVUPS          Z1, (BX)(R10*1)
-	MOVL             100(SI), R10
-	VMOVUPS          Z7, (BX)(R10*1)
-	MOVL             104(SI), R10
-	VMOVUPS          Z22, (BX)(R10*1)
-	MOVL             108(SI), R10
-	VMOVUPS          Z23, (BX)(R10*1)
-	MOVL             112(SI), R10
-	VMOVUPS          Z24, (BX)(R10*1)
-	MOVL             116(SI), R10
-	VMOVUPS          Z8, (BX)(R10*1)
+	MOVL             96(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z1, (BX)(R11*1)
+	MOVL             100(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z7, (BX)(R11*1)
+	MOVL             104(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z22, (BX)(R11*1)
+	MOVL             108(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z23, (BX)(R11*1)
+	MOVL             112(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z24, (BX)(R11*1)
+	MOVL             116(SI), R11
+	PREFETCHT0       (AX)(R11*1)
+	VMOVUPS          Z8, (BX)(R11*1)
 	VMOVUPS          2560(R8), Z1
 	VMOVUPS          2624(R8), Z2
 	VMOVUPS          2688(R8), Z3
@@ -5198,8 +5509,8 @@ wholestore4:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), R10
-	CMPQ             96(R10), $+1
+	MOVQ             a+0(FP), R11
+	CMPQ             96(R11), $+1
 	JNE              wholestore5
 	VPXORD           Z14, Z14, Z14
 	VMAXPS           Z1, Z14, Z1
@@ -5210,44 +5521,50 @@ wholestore4:
 	VMAXPS           Z8, Z14, Z8
 
 wholestore5:
-	MOVL    120(SI), R10
-	VMOVUPS Z1, (BX)(R10*1)
-	MOVL    124(SI), R10
-	VMOVUPS Z7, (BX)(R10*1)
-	MOVL    128(SI), R10
-	VMOVUPS Z22, (BX)(R10*1)
-	MOVL    132(SI), R10
-	VMOVUPS Z23, (BX)(R10*1)
-	MOVL    136(SI), R10
-	VMOVUPS Z0, (BX)(R10*1)
-	MOVL    140(SI), R10
-	VMOVUPS Z8, (BX)(R10*1)
-	ADDQ    $+64, CX
-	ADDQ    $+64, BX
-	ADDQ    $+64, DI
-	SUBQ    $+16, AX
-	JMP     vector
+	MOVL       120(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z1, (BX)(R11*1)
+	MOVL       124(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z7, (BX)(R11*1)
+	MOVL       128(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z22, (BX)(R11*1)
+	MOVL       132(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z23, (BX)(R11*1)
+	MOVL       136(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z0, (BX)(R11*1)
+	MOVL       140(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Z8, (BX)(R11*1)
+	ADDQ       $+64, CX
+	ADDQ       $+64, BX
+	ADDQ       $+64, DI
+	ADDQ       $+64, AX
+	SUBQ       $+16, R10
+	JMP        vector
 
 rest:
-	TESTQ            AX, AX
+	TESTQ            R10, R10
 	JEQ              done
-	MOVL             $0x00000001, R10
-	SHLXL            AX, R10, R10
-	DECL             R10
-	KMOVW            R10, K1
-	MOVQ             CX, AX
-	IMUL3Q           $+8, DX, CX
-	LEAQ             (CX)(CX*2), R10
-	LEAQ             (CX)(CX*4), R11
-	LEAQ             (R10)(CX*4), R12
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
-	VMOVUPS          (AX)(R10*2), Z6
-	VMOVUPS          (AX)(R12*1), Z7
+	MOVL             $0x00000001, R11
+	SHLXL            R10, R11, R11
+	DECL             R11
+	KMOVW            R11, K1
+	IMUL3Q           $+8, DX, R10
+	LEAQ             (R10)(R10*2), R11
+	LEAQ             (R10)(R10*4), R12
+	LEAQ             (R11)(R10*4), R13
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
+	VMOVUPS          (CX)(R11*2), Z6
+	VMOVUPS          (CX)(R13*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -5278,15 +5595,15 @@ rest:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2560(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
-	VMOVUPS          (AX)(R10*2), Z6
-	VMOVUPS          (AX)(R12*1), Z7
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
+	VMOVUPS          (CX)(R11*2), Z6
+	VMOVUPS          (CX)(R13*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -5317,15 +5634,15 @@ rest:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2624(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
-	VMOVUPS          (AX)(R10*2), Z6
-	VMOVUPS          (AX)(R12*1), Z7
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
+	VMOVUPS          (CX)(R11*2), Z6
+	VMOVUPS          (CX)(R13*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -5356,15 +5673,15 @@ rest:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2688(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
-	VMOVUPS          (AX)(R10*2), Z6
-	VMOVUPS          (AX)(R12*1), Z7
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
+	VMOVUPS          (CX)(R11*2), Z6
+	VMOVUPS          (CX)(R13*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -5395,15 +5712,15 @@ rest:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2752(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
-	VMOVUPS          (AX)(R10*2), Z6
-	VMOVUPS          (AX)(R12*1), Z7
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
+	VMOVUPS          (CX)(R11*2), Z6
+	VMOVUPS          (CX)(R13*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -5434,15 +5751,15 @@ rest:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2816(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
-	VMOVUPS          (AX)(R10*2), Z6
-	VMOVUPS          (AX)(R12*1), Z7
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
+	VMOVUPS          (CX)(R11*2), Z6
+	VMOVUPS          (CX)(R13*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -5473,15 +5790,15 @@ rest:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2880(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
-	VMOVUPS          (AX)(R10*2), Z6
-	VMOVUPS          (AX)(R12*1), Z7
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
+	VMOVUPS          (CX)(R11*2), Z6
+	VMOVUPS          (CX)(R13*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -5512,15 +5829,15 @@ rest:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 2944(R8)
-	ADDQ             DX, AX
-	VMOVUPS          (AX), Z0
-	VMOVUPS          (AX)(CX*1), Z1
-	VMOVUPS          (AX)(CX*2), Z2
-	VMOVUPS          (AX)(R10*1), Z3
-	VMOVUPS          (AX)(CX*4), Z4
-	VMOVUPS          (AX)(R11*1), Z5
-	VMOVUPS          (AX)(R10*2), Z6
-	VMOVUPS          (AX)(R12*1), Z7
+	ADDQ             DX, CX
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (CX)(R10*1), Z1
+	VMOVUPS          (CX)(R10*2), Z2
+	VMOVUPS          (CX)(R11*1), Z3
+	VMOVUPS          (CX)(R10*4), Z4
+	VMOVUPS          (CX)(R12*1), Z5
+	VMOVUPS          (CX)(R11*2), Z6
+	VMOVUPS          (CX)(R13*1), Z7
 	VADDPS           Z2, Z1, Z8
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z4, Z3, Z2
@@ -5551,7 +5868,7 @@ rest:
 	VFMADD231PS.BCST 120(R9), Z3, Z7
 	VFMADD231PS.BCST 144(R9), Z5, Z7
 	VMOVUPS          Z7, 3008(R8)
-	ADDQ             DX, AX
+	ADDQ             DX, CX
 	VMOVUPS          (DI), Z0
 	VMOVUPS          (R8), Z1
 	VMOVUPS          64(R8), Z2
@@ -5591,8 +5908,8 @@ rest:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore0
 	VPXORD           Z15, Z15, Z15
 	VMAXPS           Z1, Z15, Z1
@@ -5603,18 +5920,24 @@ rest:
 	VMAXPS           Z8, Z15, Z8
 
 partialstore0:
-	MOVL             (SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             4(SI), AX
-	VMOVUPS          Z7, K1, (BX)(AX*1)
-	MOVL             8(SI), AX
-	VMOVUPS          Z10, K1, (BX)(AX*1)
-	MOVL             12(SI), AX
-	VMOVUPS          Z11, K1, (BX)(AX*1)
-	MOVL             16(SI), AX
-	VMOVUPS          Z12, K1, (BX)(AX*1)
-	MOVL             20(SI), AX
-	VMOVUPS          Z8, K1, (BX)(AX*1)
+	MOVL             (SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             4(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z7, K1, (BX)(CX*1)
+	MOVL             8(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z10, K1, (BX)(CX*1)
+	MOVL             12(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z11, K1, (BX)(CX*1)
+	MOVL             16(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z12, K1, (BX)(CX*1)
+	MOVL             20(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z8, K1, (BX)(CX*1)
 	VMOVUPS          512(R8), Z1
 	VMOVUPS          576(R8), Z2
 	VMOVUPS          640(R8), Z3
@@ -5653,8 +5976,8 @@ partialstore0:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore1
 	VPXORD           Z16, Z16, Z16
 	VMAXPS           Z1, Z16, Z1
@@ -5665,18 +5988,24 @@ partialstore0:
 	VMAXPS           Z8, Z16, Z8
 
 partialstore1:
-	MOVL             24(SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             28(SI), AX
-	VMOVUPS          Z7, K1, (BX)(AX*1)
-	MOVL             32(SI), AX
-	VMOVUPS          Z10, K1, (BX)(AX*1)
-	MOVL             36(SI), AX
-	VMOVUPS          Z11, K1, (BX)(AX*1)
-	MOVL             40(SI), AX
-	VMOVUPS          Z12, K1, (BX)(AX*1)
-	MOVL             44(SI), AX
-	VMOVUPS          Z8, K1, (BX)(AX*1)
+	MOVL             24(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             28(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z7, K1, (BX)(CX*1)
+	MOVL             32(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z10, K1, (BX)(CX*1)
+	MOVL             36(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z11, K1, (BX)(CX*1)
+	MOVL             40(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z12, K1, (BX)(CX*1)
+	MOVL             44(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z8, K1, (BX)(CX*1)
 	VMOVUPS          1024(R8), Z1
 	VMOVUPS          1088(R8), Z2
 	VMOVUPS          1152(R8), Z3
@@ -5715,8 +6044,8 @@ partialstore1:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore2
 	VPXORD           Z17, Z17, Z17
 	VMAXPS           Z1, Z17, Z1
@@ -5727,18 +6056,24 @@ partialstore1:
 	VMAXPS           Z8, Z17, Z8
 
 partialstore2:
-	MOVL             48(SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             52(SI), AX
-	VMOVUPS          Z7, K1, (BX)(AX*1)
-	MOVL             56(SI), AX
-	VMOVUPS          Z10, K1, (BX)(AX*1)
-	MOVL             60(SI), AX
-	VMOVUPS          Z11, K1, (BX)(AX*1)
-	MOVL             64(SI), AX
-	VMOVUPS          Z12, K1, (BX)(AX*1)
-	MOVL             68(SI), AX
-	VMOVUPS          Z8, K1, (BX)(AX*1)
+	MOVL             48(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             52(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z7, K1, (BX)(CX*1)
+	MOVL             56(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z10, K1, (BX)(CX*1)
+	MOVL             60(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z11, K1, (BX)(CX*1)
+	MOVL             64(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z12, K1, (BX)(CX*1)
+	MOVL             68(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z8, K1, (BX)(CX*1)
 	VMOVUPS          1536(R8), Z1
 	VMOVUPS          1600(R8), Z2
 	VMOVUPS          1664(R8), Z3
@@ -5777,8 +6112,8 @@ partialstore2:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore3
 	VPXORD           Z18, Z18, Z18
 	VMAXPS           Z1, Z18, Z1
@@ -5789,18 +6124,24 @@ partialstore2:
 	VMAXPS           Z8, Z18, Z8
 
 partialstore3:
-	MOVL             72(SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             76(SI), AX
-	VMOVUPS          Z7, K1, (BX)(AX*1)
-	MOVL             80(SI), AX
-	VMOVUPS          Z10, K1, (BX)(AX*1)
-	MOVL             84(SI), AX
-	VMOVUPS          Z11, K1, (BX)(AX*1)
-	MOVL             88(SI), AX
-	VMOVUPS          Z12, K1, (BX)(AX*1)
-	MOVL             92(SI), AX
-	VMOVUPS          Z8, K1, (BX)(AX*1)
+	MOVL             72(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             76(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z7, K1, (BX)(CX*1)
+	MOVL             80(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z10, K1, (BX)(CX*1)
+	MOVL             84(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z11, K1, (BX)(CX*1)
+	MOVL             88(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z12, K1, (BX)(CX*1)
+	MOVL             92(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z8, K1, (BX)(CX*1)
 	VMOVUPS          2048(R8), Z1
 	VMOVUPS          2112(R8), Z2
 	VMOVUPS          2176(R8), Z3
@@ -5839,8 +6180,8 @@ partialstore3:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore4
 	VPXORD           Z19, Z19, Z19
 	VMAXPS           Z1, Z19, Z1
@@ -5851,18 +6192,24 @@ partialstore3:
 	VMAXPS           Z8, Z19, Z8
 
 partialstore4:
-	MOVL             96(SI), AX
-	VMOVUPS          Z1, K1, (BX)(AX*1)
-	MOVL             100(SI), AX
-	VMOVUPS          Z7, K1, (BX)(AX*1)
-	MOVL             104(SI), AX
-	VMOVUPS          Z10, K1, (BX)(AX*1)
-	MOVL             108(SI), AX
-	VMOVUPS          Z11, K1, (BX)(AX*1)
-	MOVL             112(SI), AX
-	VMOVUPS          Z12, K1, (BX)(AX*1)
-	MOVL             116(SI), AX
-	VMOVUPS          Z8, K1, (BX)(AX*1)
+	MOVL             96(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z1, K1, (BX)(CX*1)
+	MOVL             100(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z7, K1, (BX)(CX*1)
+	MOVL             104(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z10, K1, (BX)(CX*1)
+	MOVL             108(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z11, K1, (BX)(CX*1)
+	MOVL             112(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z12, K1, (BX)(CX*1)
+	MOVL             116(SI), CX
+	PREFETCHT0       (AX)(CX*1)
+	VMOVUPS          Z8, K1, (BX)(CX*1)
 	VMOVUPS          2560(R8), Z1
 	VMOVUPS          2624(R8), Z2
 	VMOVUPS          2688(R8), Z3
@@ -5901,8 +6248,8 @@ partialstore4:
 	VFMADD231PS.BCST 96(R9), Z2, Z8
 	VFMADD231PS.BCST 120(R9), Z4, Z8
 	VFMADD231PS.BCST 144(R9), Z6, Z8
-	MOVQ             a+0(FP), AX
-	CMPQ             96(AX), $+1
+	MOVQ             a+0(FP), CX
+	CMPQ             96(CX), $+1
 	JNE              partialstore5
 	VPXORD           Z20, Z20, Z20
 	VMAXPS           Z1, Z20, Z1
@@ -5913,18 +6260,24 @@ partialstore4:
 	VMAXPS           Z8, Z20, Z8
 
 partialstore5:
-	MOVL    120(SI), AX
-	VMOVUPS Z1, K1, (BX)(AX*1)
-	MOVL    124(SI), AX
-	VMOVUPS Z7, K1, (BX)(AX*1)
-	MOVL    128(SI), AX
-	VMOVUPS Z10, K1, (BX)(AX*1)
-	MOVL    132(SI), AX
-	VMOVUPS Z11, K1, (BX)(AX*1)
-	MOVL    136(SI), AX
-	VMOVUPS Z0, K1, (BX)(AX*1)
-	MOVL    140(SI), AX
-	VMOVUPS Z8, K1, (BX)(AX*1)
+	MOVL       120(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z1, K1, (BX)(CX*1)
+	MOVL       124(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z7, K1, (BX)(CX*1)
+	MOVL       128(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z10, K1, (BX)(CX*1)
+	MOVL       132(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z11, K1, (BX)(CX*1)
+	MOVL       136(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z0, K1, (BX)(CX*1)
+	MOVL       140(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMOVUPS    Z8, K1, (BX)(CX*1)
 
 done:
 	VZEROUPPER
@@ -10053,7 +10406,7 @@ store:
 	RET
 
 // func winogradInput2AVX2(a *winogradArgs)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·winogradInput2AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -10062,149 +10415,171 @@ TEXT ·winogradInput2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), SI
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), R8
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R8
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ    AX, $+8
-	JLT     rest
-	MOVL    (DX), R8
-	VMOVUPS (CX)(R8*1), Y0
-	MOVL    4(DX), R8
-	VMOVUPS (CX)(R8*1), Y1
-	MOVL    8(DX), R8
-	VMOVUPS (CX)(R8*1), Y2
-	MOVL    12(DX), R8
-	VMOVUPS (CX)(R8*1), Y3
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VADDPS  Y2, Y1, Y0
-	VMOVUPS Y0, 32(DI)
-	VSUBPS  Y1, Y2, Y0
-	VMOVUPS Y0, 64(DI)
-	VSUBPS  Y1, Y3, Y0
-	VMOVUPS Y0, 96(DI)
-	MOVL    16(DX), R8
-	VMOVUPS (CX)(R8*1), Y0
-	MOVL    20(DX), R8
-	VMOVUPS (CX)(R8*1), Y1
-	MOVL    24(DX), R8
-	VMOVUPS (CX)(R8*1), Y2
-	MOVL    28(DX), R8
-	VMOVUPS (CX)(R8*1), Y3
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, 128(DI)
-	VADDPS  Y2, Y1, Y0
-	VMOVUPS Y0, 160(DI)
-	VSUBPS  Y1, Y2, Y0
-	VMOVUPS Y0, 192(DI)
-	VSUBPS  Y1, Y3, Y0
-	VMOVUPS Y0, 224(DI)
-	MOVL    32(DX), R8
-	VMOVUPS (CX)(R8*1), Y0
-	MOVL    36(DX), R8
-	VMOVUPS (CX)(R8*1), Y1
-	MOVL    40(DX), R8
-	VMOVUPS (CX)(R8*1), Y2
-	MOVL    44(DX), R8
-	VMOVUPS (CX)(R8*1), Y3
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, 256(DI)
-	VADDPS  Y2, Y1, Y0
-	VMOVUPS Y0, 288(DI)
-	VSUBPS  Y1, Y2, Y0
-	VMOVUPS Y0, 320(DI)
-	VSUBPS  Y1, Y3, Y0
-	VMOVUPS Y0, 352(DI)
-	MOVL    48(DX), R8
-	VMOVUPS (CX)(R8*1), Y0
-	MOVL    52(DX), R8
-	VMOVUPS (CX)(R8*1), Y1
-	MOVL    56(DX), R8
-	VMOVUPS (CX)(R8*1), Y2
-	MOVL    60(DX), R8
-	VMOVUPS (CX)(R8*1), Y3
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, 384(DI)
-	VADDPS  Y2, Y1, Y0
-	VMOVUPS Y0, 416(DI)
-	VSUBPS  Y1, Y2, Y0
-	VMOVUPS Y0, 448(DI)
-	VSUBPS  Y1, Y3, Y0
-	VMOVUPS Y0, 480(DI)
-	MOVQ    BX, R8
-	IMUL3Q  $+4, SI, R9
-	LEAQ    (R9)(R9*2), R10
-	VMOVUPS (DI), Y0
-	VMOVUPS 128(DI), Y1
-	VMOVUPS 256(DI), Y2
-	VMOVUPS 384(DI), Y3
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, (R8)
-	VADDPS  Y2, Y1, Y0
-	VMOVUPS Y0, (R8)(R9*1)
-	VSUBPS  Y1, Y2, Y0
-	VMOVUPS Y0, (R8)(R9*2)
-	VSUBPS  Y1, Y3, Y0
-	VMOVUPS Y0, (R8)(R10*1)
-	ADDQ    SI, R8
-	VMOVUPS 32(DI), Y0
-	VMOVUPS 160(DI), Y1
-	VMOVUPS 288(DI), Y2
-	VMOVUPS 416(DI), Y3
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, (R8)
-	VADDPS  Y2, Y1, Y0
-	VMOVUPS Y0, (R8)(R9*1)
-	VSUBPS  Y1, Y2, Y0
-	VMOVUPS Y0, (R8)(R9*2)
-	VSUBPS  Y1, Y3, Y0
-	VMOVUPS Y0, (R8)(R10*1)
-	ADDQ    SI, R8
-	VMOVUPS 64(DI), Y0
-	VMOVUPS 192(DI), Y1
-	VMOVUPS 320(DI), Y2
-	VMOVUPS 448(DI), Y3
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, (R8)
-	VADDPS  Y2, Y1, Y0
-	VMOVUPS Y0, (R8)(R9*1)
-	VSUBPS  Y1, Y2, Y0
-	VMOVUPS Y0, (R8)(R9*2)
-	VSUBPS  Y1, Y3, Y0
-	VMOVUPS Y0, (R8)(R10*1)
-	ADDQ    SI, R8
-	VMOVUPS 96(DI), Y0
-	VMOVUPS 224(DI), Y1
-	VMOVUPS 352(DI), Y2
-	VMOVUPS 480(DI), Y3
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, (R8)
-	VADDPS  Y2, Y1, Y0
-	VMOVUPS Y0, (R8)(R9*1)
-	VSUBPS  Y1, Y2, Y0
-	VMOVUPS Y0, (R8)(R9*2)
-	VSUBPS  Y1, Y3, Y0
-	VMOVUPS Y0, (R8)(R10*1)
-	ADDQ    SI, R8
-	ADDQ    $+32, CX
-	ADDQ    $+32, BX
-	SUBQ    $+8, AX
-	JMP     vector
+	CMPQ       R8, $+8
+	JLT        rest
+	MOVL       (DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y0
+	MOVL       4(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y1
+	MOVL       8(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y2
+	MOVL       12(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y3
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, (DI)
+	VADDPS     Y2, Y1, Y0
+	VMOVUPS    Y0, 32(DI)
+	VSUBPS     Y1, Y2, Y0
+	VMOVUPS    Y0, 64(DI)
+	VSUBPS     Y1, Y3, Y0
+	VMOVUPS    Y0, 96(DI)
+	MOVL       16(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y0
+	MOVL       20(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y1
+	MOVL       24(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y2
+	MOVL       28(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y3
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, 128(DI)
+	VADDPS     Y2, Y1, Y0
+	VMOVUPS    Y0, 160(DI)
+	VSUBPS     Y1, Y2, Y0
+	VMOVUPS    Y0, 192(DI)
+	VSUBPS     Y1, Y3, Y0
+	VMOVUPS    Y0, 224(DI)
+	MOVL       32(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y0
+	MOVL       36(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y1
+	MOVL       40(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y2
+	MOVL       44(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y3
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, 256(DI)
+	VADDPS     Y2, Y1, Y0
+	VMOVUPS    Y0, 288(DI)
+	VSUBPS     Y1, Y2, Y0
+	VMOVUPS    Y0, 320(DI)
+	VSUBPS     Y1, Y3, Y0
+	VMOVUPS    Y0, 352(DI)
+	MOVL       48(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y0
+	MOVL       52(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y1
+	MOVL       56(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y2
+	MOVL       60(DX), R9
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (CX)(R9*1), Y3
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, 384(DI)
+	VADDPS     Y2, Y1, Y0
+	VMOVUPS    Y0, 416(DI)
+	VSUBPS     Y1, Y2, Y0
+	VMOVUPS    Y0, 448(DI)
+	VSUBPS     Y1, Y3, Y0
+	VMOVUPS    Y0, 480(DI)
+	MOVQ       BX, R9
+	IMUL3Q     $+4, SI, R10
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    (DI), Y0
+	VMOVUPS    128(DI), Y1
+	VMOVUPS    256(DI), Y2
+	VMOVUPS    384(DI), Y3
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, (R9)
+	VADDPS     Y2, Y1, Y0
+	VMOVUPS    Y0, (R9)(R10*1)
+	VSUBPS     Y1, Y2, Y0
+	VMOVUPS    Y0, (R9)(R10*2)
+	VSUBPS     Y1, Y3, Y0
+	VMOVUPS    Y0, (R9)(R11*1)
+	ADDQ       SI, R9
+	VMOVUPS    32(DI), Y0
+	VMOVUPS    160(DI), Y1
+	VMOVUPS    288(DI), Y2
+	VMOVUPS    416(DI), Y3
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, (R9)
+	VADDPS     Y2, Y1, Y0
+	VMOVUPS    Y0, (R9)(R10*1)
+	VSUBPS     Y1, Y2, Y0
+	VMOVUPS    Y0, (R9)(R10*2)
+	VSUBPS     Y1, Y3, Y0
+	VMOVUPS    Y0, (R9)(R11*1)
+	ADDQ       SI, R9
+	VMOVUPS    64(DI), Y0
+	VMOVUPS    192(DI), Y1
+	VMOVUPS    320(DI), Y2
+	VMOVUPS    448(DI), Y3
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, (R9)
+	VADDPS     Y2, Y1, Y0
+	VMOVUPS    Y0, (R9)(R10*1)
+	VSUBPS     Y1, Y2, Y0
+	VMOVUPS    Y0, (R9)(R10*2)
+	VSUBPS     Y1, Y3, Y0
+	VMOVUPS    Y0, (R9)(R11*1)
+	ADDQ       SI, R9
+	VMOVUPS    96(DI), Y0
+	VMOVUPS    224(DI), Y1
+	VMOVUPS    352(DI), Y2
+	VMOVUPS    480(DI), Y3
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, (R9)
+	VADDPS     Y2, Y1, Y0
+	VMOVUPS    Y0, (R9)(R10*1)
+	VSUBPS     Y1, Y2, Y0
+	VMOVUPS    Y0, (R9)(R10*2)
+	VSUBPS     Y1, Y3, Y0
+	VMOVUPS    Y0, (R9)(R11*1)
+	ADDQ       SI, R9
+	ADDQ       $+32, CX
+	ADDQ       $+32, BX
+	ADDQ       $+32, AX
+	SUBQ       $+8, R8
+	JMP        vector
 
 rest:
-	TESTQ      AX, AX
+	TESTQ      R8, R8
 	JEQ        done
-	LEAQ       winogradMask<>+0(SB), R8
-	NEGQ       AX
-	VMOVUPS    64(R8)(AX*4), Y0
-	MOVL       (DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y1
-	MOVL       4(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y2
-	MOVL       8(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y3
-	MOVL       12(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y4
+	LEAQ       winogradMask<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    64(R9)(R8*4), Y0
+	MOVL       (DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y1
+	MOVL       4(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y2
+	MOVL       8(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y3
+	MOVL       12(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y4
 	VSUBPS     Y3, Y1, Y1
 	VMOVUPS    Y1, (DI)
 	VADDPS     Y3, Y2, Y1
@@ -10213,14 +10588,18 @@ rest:
 	VMOVUPS    Y1, 64(DI)
 	VSUBPS     Y2, Y4, Y1
 	VMOVUPS    Y1, 96(DI)
-	MOVL       16(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y1
-	MOVL       20(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y2
-	MOVL       24(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y3
-	MOVL       28(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y4
+	MOVL       16(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y1
+	MOVL       20(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y2
+	MOVL       24(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y3
+	MOVL       28(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y4
 	VSUBPS     Y3, Y1, Y1
 	VMOVUPS    Y1, 128(DI)
 	VADDPS     Y3, Y2, Y1
@@ -10229,14 +10608,18 @@ rest:
 	VMOVUPS    Y1, 192(DI)
 	VSUBPS     Y2, Y4, Y1
 	VMOVUPS    Y1, 224(DI)
-	MOVL       32(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y1
-	MOVL       36(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y2
-	MOVL       40(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y3
-	MOVL       44(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y4
+	MOVL       32(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y1
+	MOVL       36(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y2
+	MOVL       40(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y3
+	MOVL       44(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y4
 	VSUBPS     Y3, Y1, Y1
 	VMOVUPS    Y1, 256(DI)
 	VADDPS     Y3, Y2, Y1
@@ -10245,14 +10628,18 @@ rest:
 	VMOVUPS    Y1, 320(DI)
 	VSUBPS     Y2, Y4, Y1
 	VMOVUPS    Y1, 352(DI)
-	MOVL       48(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y1
-	MOVL       52(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y2
-	MOVL       56(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y3
-	MOVL       60(DX), AX
-	VMASKMOVPS (CX)(AX*1), Y0, Y0
+	MOVL       48(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y1
+	MOVL       52(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y2
+	MOVL       56(DX), R8
+	PREFETCHT0 (AX)(R8*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y3
+	MOVL       60(DX), DX
+	PREFETCHT0 (AX)(DX*1)
+	VMASKMOVPS (CX)(DX*1), Y0, Y0
 	VSUBPS     Y3, Y1, Y1
 	VMOVUPS    Y1, 384(DI)
 	VADDPS     Y3, Y2, Y1
@@ -10526,7 +10913,7 @@ loop:
 	RET
 
 // func winogradOutput2AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradOutput2AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -10536,18 +10923,19 @@ TEXT ·winogradOutput2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R10
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ         AX, $+8
+	CMPQ         R10, $+8
 	JLT          rest
-	MOVQ         CX, R10
-	IMUL3Q       $+4, DX, R11
-	LEAQ         (R11)(R11*2), R12
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
+	MOVQ         CX, R11
+	IMUL3Q       $+4, DX, R12
+	LEAQ         (R12)(R12*2), R13
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
 	VADDPS       Y2, Y1, Y4
 	VSUBPS       Y2, Y1, Y1
 	VBROADCASTSS 208(R9), Y2
@@ -10556,11 +10944,11 @@ vector:
 	VBROADCASTSS 208(R9), Y0
 	VFMADD231PS  Y0, Y1, Y3
 	VMOVUPS      Y3, 128(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
 	VADDPS       Y2, Y1, Y4
 	VSUBPS       Y2, Y1, Y1
 	VBROADCASTSS 208(R9), Y2
@@ -10569,11 +10957,11 @@ vector:
 	VBROADCASTSS 208(R9), Y0
 	VFMADD231PS  Y0, Y1, Y3
 	VMOVUPS      Y3, 160(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
 	VADDPS       Y2, Y1, Y4
 	VSUBPS       Y2, Y1, Y1
 	VBROADCASTSS 208(R9), Y2
@@ -10582,11 +10970,11 @@ vector:
 	VBROADCASTSS 208(R9), Y0
 	VFMADD231PS  Y0, Y1, Y3
 	VMOVUPS      Y3, 192(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
 	VADDPS       Y2, Y1, Y4
 	VSUBPS       Y2, Y1, Y1
 	VBROADCASTSS 208(R9), Y2
@@ -10595,7 +10983,7 @@ vector:
 	VBROADCASTSS 208(R9), Y0
 	VFMADD231PS  Y0, Y1, Y3
 	VMOVUPS      Y3, 224(R8)
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	VMOVUPS      (DI), Y0
 	VMOVUPS      (R8), Y1
 	VMOVUPS      32(R8), Y2
@@ -10609,18 +10997,20 @@ vector:
 	VFMADD231PS  Y3, Y5, Y1
 	VBROADCASTSS 208(R9), Y3
 	VFMADD231PS  Y3, Y2, Y4
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore0
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
 	VMAXPS       Y4, Y2, Y4
 
 wholestore0:
-	MOVL         (SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         4(SI), R10
-	VMOVUPS      Y4, (BX)(R10*1)
+	MOVL         (SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         4(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y4, (BX)(R11*1)
 	VMOVUPS      128(R8), Y1
 	VMOVUPS      160(R8), Y2
 	VMOVUPS      192(R8), Y3
@@ -10633,37 +11023,39 @@ wholestore0:
 	VFMADD231PS  Y3, Y1, Y0
 	VBROADCASTSS 208(R9), Y1
 	VFMADD231PS  Y1, Y2, Y4
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore1
 	VXORPS       Y1, Y1, Y1
 	VMAXPS       Y0, Y1, Y0
 	VMAXPS       Y4, Y1, Y4
 
 wholestore1:
-	MOVL    8(SI), R10
-	VMOVUPS Y0, (BX)(R10*1)
-	MOVL    12(SI), R10
-	VMOVUPS Y4, (BX)(R10*1)
-	ADDQ    $+32, CX
-	ADDQ    $+32, BX
-	ADDQ    $+32, DI
-	SUBQ    $+8, AX
-	JMP     vector
+	MOVL       8(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y0, (BX)(R11*1)
+	MOVL       12(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y4, (BX)(R11*1)
+	ADDQ       $+32, CX
+	ADDQ       $+32, BX
+	ADDQ       $+32, DI
+	ADDQ       $+32, AX
+	SUBQ       $+8, R10
+	JMP        vector
 
 rest:
-	TESTQ        AX, AX
+	TESTQ        R10, R10
 	JEQ          done
-	LEAQ         winogradMask<>+0(SB), R10
-	NEGQ         AX
-	VMOVUPS      64(R10)(AX*4), Y0
-	MOVQ         CX, AX
-	IMUL3Q       $+4, DX, CX
-	LEAQ         (CX)(CX*2), R10
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
+	LEAQ         winogradMask<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      64(R11)(R10*4), Y0
+	IMUL3Q       $+4, DX, R10
+	LEAQ         (R10)(R10*2), R11
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
 	VADDPS       Y3, Y2, Y5
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS 208(R9), Y3
@@ -10672,11 +11064,11 @@ rest:
 	VBROADCASTSS 208(R9), Y1
 	VFMADD231PS  Y1, Y2, Y4
 	VMOVUPS      Y4, 128(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
 	VADDPS       Y3, Y2, Y5
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS 208(R9), Y3
@@ -10685,11 +11077,11 @@ rest:
 	VBROADCASTSS 208(R9), Y1
 	VFMADD231PS  Y1, Y2, Y4
 	VMOVUPS      Y4, 160(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
 	VADDPS       Y3, Y2, Y5
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS 208(R9), Y3
@@ -10698,11 +11090,11 @@ rest:
 	VBROADCASTSS 208(R9), Y1
 	VFMADD231PS  Y1, Y2, Y4
 	VMOVUPS      Y4, 192(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
 	VADDPS       Y3, Y2, Y5
 	VSUBPS       Y3, Y2, Y2
 	VBROADCASTSS 208(R9), Y3
@@ -10711,7 +11103,7 @@ rest:
 	VBROADCASTSS 208(R9), Y1
 	VFMADD231PS  Y1, Y2, Y4
 	VMOVUPS      Y4, 224(R8)
-	ADDQ         DX, AX
+	ADDQ         DX, CX
 	VMOVUPS      (DI), Y1
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
@@ -10725,18 +11117,20 @@ rest:
 	VFMADD231PS  Y4, Y6, Y2
 	VBROADCASTSS 208(R9), Y4
 	VFMADD231PS  Y4, Y3, Y5
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore0
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y2, Y3, Y2
 	VMAXPS       Y5, Y3, Y5
 
 partialstore0:
-	MOVL         (SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         4(SI), AX
-	VMASKMOVPS   Y5, Y0, (BX)(AX*1)
+	MOVL         (SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         4(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y5, Y0, (BX)(CX*1)
 	VMOVUPS      128(R8), Y2
 	VMOVUPS      160(R8), Y3
 	VMOVUPS      192(R8), Y4
@@ -10749,25 +11143,27 @@ partialstore0:
 	VFMADD231PS  Y4, Y2, Y1
 	VBROADCASTSS 208(R9), Y2
 	VFMADD231PS  Y2, Y3, Y5
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore1
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
 	VMAXPS       Y5, Y2, Y5
 
 partialstore1:
-	MOVL       8(SI), AX
-	VMASKMOVPS Y1, Y0, (BX)(AX*1)
-	MOVL       12(SI), AX
-	VMASKMOVPS Y5, Y0, (BX)(AX*1)
+	MOVL       8(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y1, Y0, (BX)(CX*1)
+	MOVL       12(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y5, Y0, (BX)(CX*1)
 
 done:
 	VZEROUPPER
 	RET
 
 // func winogradInput4AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradInput4AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -10776,23 +11172,30 @@ TEXT ·winogradInput4AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), SI
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), R8
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R9
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ         AX, $+8
+	CMPQ         R9, $+8
 	JLT          rest
-	MOVL         (DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         4(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         8(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         12(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         16(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         20(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
+	MOVL         (DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         4(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         8(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         12(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         16(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         20(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
 	VMOVAPS      Y4, Y6
 	VBROADCASTSS 32(R8), Y7
 	VFMADD231PS  Y7, Y2, Y6
@@ -10826,18 +11229,24 @@ vector:
 	VMOVUPS      Y1, 96(DI)
 	VSUBPS       Y0, Y4, Y0
 	VMOVUPS      Y0, 128(DI)
-	MOVL         24(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         28(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         32(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         36(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         40(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         44(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
+	MOVL         24(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         28(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         32(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         36(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         40(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         44(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
 	VMOVAPS      Y4, Y6
 	VBROADCASTSS 32(R8), Y7
 	VFMADD231PS  Y7, Y2, Y6
@@ -10871,18 +11280,24 @@ vector:
 	VMOVUPS      Y1, 288(DI)
 	VSUBPS       Y0, Y4, Y0
 	VMOVUPS      Y0, 320(DI)
-	MOVL         48(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         52(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         56(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         60(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         64(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         68(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
+	MOVL         48(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         52(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         56(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         60(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         64(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         68(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
 	VMOVAPS      Y4, Y6
 	VBROADCASTSS 32(R8), Y7
 	VFMADD231PS  Y7, Y2, Y6
@@ -10916,18 +11331,24 @@ vector:
 	VMOVUPS      Y1, 480(DI)
 	VSUBPS       Y0, Y4, Y0
 	VMOVUPS      Y0, 512(DI)
-	MOVL         72(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         76(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         80(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         84(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         88(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         92(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
+	MOVL         72(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         76(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         80(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         84(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         88(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         92(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
 	VMOVAPS      Y4, Y6
 	VBROADCASTSS 32(R8), Y7
 	VFMADD231PS  Y7, Y2, Y6
@@ -10961,18 +11382,24 @@ vector:
 	VMOVUPS      Y1, 672(DI)
 	VSUBPS       Y0, Y4, Y0
 	VMOVUPS      Y0, 704(DI)
-	MOVL         96(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         100(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         104(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         108(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         112(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         116(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
+	MOVL         96(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         100(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         104(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         108(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         112(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         116(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
 	VMOVAPS      Y4, Y6
 	VBROADCASTSS 32(R8), Y7
 	VFMADD231PS  Y7, Y2, Y6
@@ -11006,18 +11433,24 @@ vector:
 	VMOVUPS      Y1, 864(DI)
 	VSUBPS       Y0, Y4, Y0
 	VMOVUPS      Y0, 896(DI)
-	MOVL         120(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         124(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         128(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         132(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         136(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         140(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
+	MOVL         120(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         124(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         128(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         132(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         136(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         140(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
 	VMOVAPS      Y4, Y6
 	VBROADCASTSS 32(R8), Y7
 	VFMADD231PS  Y7, Y2, Y6
@@ -11051,10 +11484,10 @@ vector:
 	VMOVUPS      Y1, 1056(DI)
 	VSUBPS       Y0, Y4, Y0
 	VMOVUPS      Y0, 1088(DI)
-	MOVQ         BX, R9
-	IMUL3Q       $+6, SI, R10
-	LEAQ         (R10)(R10*2), R11
-	LEAQ         (R10)(R10*4), R12
+	MOVQ         BX, R10
+	IMUL3Q       $+6, SI, R11
+	LEAQ         (R11)(R11*2), R12
+	LEAQ         (R11)(R11*4), R13
 	VMOVUPS      (DI), Y0
 	VMOVUPS      192(DI), Y1
 	VMOVUPS      384(DI), Y2
@@ -11066,12 +11499,12 @@ vector:
 	VFMADD231PS  Y7, Y2, Y6
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      Y6, (R10)
 	VBROADCASTSS 32(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VBROADCASTSS 36(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
-	VMOVUPS      Y5, (R9)(R12*1)
+	VMOVUPS      Y5, (R10)(R13*1)
 	VMOVAPS      Y4, Y0
 	VBROADCASTSS 40(R8), Y5
 	VFMADD231PS  Y5, Y2, Y0
@@ -11081,9 +11514,9 @@ vector:
 	VBROADCASTSS 48(R8), Y6
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
+	VMOVUPS      Y6, (R10)(R11*1)
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y2, Y4
 	VBROADCASTSS 44(R8), Y0
@@ -11091,10 +11524,10 @@ vector:
 	VBROADCASTSS 52(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VADDPS       Y0, Y4, Y1
-	VMOVUPS      Y1, (R9)(R11*1)
+	VMOVUPS      Y1, (R10)(R12*1)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (R9)(R10*4)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R11*4)
+	ADDQ         SI, R10
 	VMOVUPS      32(DI), Y0
 	VMOVUPS      224(DI), Y1
 	VMOVUPS      416(DI), Y2
@@ -11106,12 +11539,12 @@ vector:
 	VFMADD231PS  Y7, Y2, Y6
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      Y6, (R10)
 	VBROADCASTSS 32(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VBROADCASTSS 36(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
-	VMOVUPS      Y5, (R9)(R12*1)
+	VMOVUPS      Y5, (R10)(R13*1)
 	VMOVAPS      Y4, Y0
 	VBROADCASTSS 40(R8), Y5
 	VFMADD231PS  Y5, Y2, Y0
@@ -11121,9 +11554,9 @@ vector:
 	VBROADCASTSS 48(R8), Y6
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
+	VMOVUPS      Y6, (R10)(R11*1)
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y2, Y4
 	VBROADCASTSS 44(R8), Y0
@@ -11131,10 +11564,10 @@ vector:
 	VBROADCASTSS 52(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VADDPS       Y0, Y4, Y1
-	VMOVUPS      Y1, (R9)(R11*1)
+	VMOVUPS      Y1, (R10)(R12*1)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (R9)(R10*4)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R11*4)
+	ADDQ         SI, R10
 	VMOVUPS      64(DI), Y0
 	VMOVUPS      256(DI), Y1
 	VMOVUPS      448(DI), Y2
@@ -11146,12 +11579,12 @@ vector:
 	VFMADD231PS  Y7, Y2, Y6
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      Y6, (R10)
 	VBROADCASTSS 32(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VBROADCASTSS 36(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
-	VMOVUPS      Y5, (R9)(R12*1)
+	VMOVUPS      Y5, (R10)(R13*1)
 	VMOVAPS      Y4, Y0
 	VBROADCASTSS 40(R8), Y5
 	VFMADD231PS  Y5, Y2, Y0
@@ -11161,9 +11594,9 @@ vector:
 	VBROADCASTSS 48(R8), Y6
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
+	VMOVUPS      Y6, (R10)(R11*1)
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y2, Y4
 	VBROADCASTSS 44(R8), Y0
@@ -11171,10 +11604,10 @@ vector:
 	VBROADCASTSS 52(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VADDPS       Y0, Y4, Y1
-	VMOVUPS      Y1, (R9)(R11*1)
+	VMOVUPS      Y1, (R10)(R12*1)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (R9)(R10*4)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R11*4)
+	ADDQ         SI, R10
 	VMOVUPS      96(DI), Y0
 	VMOVUPS      288(DI), Y1
 	VMOVUPS      480(DI), Y2
@@ -11186,12 +11619,12 @@ vector:
 	VFMADD231PS  Y7, Y2, Y6
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      Y6, (R10)
 	VBROADCASTSS 32(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VBROADCASTSS 36(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
-	VMOVUPS      Y5, (R9)(R12*1)
+	VMOVUPS      Y5, (R10)(R13*1)
 	VMOVAPS      Y4, Y0
 	VBROADCASTSS 40(R8), Y5
 	VFMADD231PS  Y5, Y2, Y0
@@ -11201,9 +11634,9 @@ vector:
 	VBROADCASTSS 48(R8), Y6
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
+	VMOVUPS      Y6, (R10)(R11*1)
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y2, Y4
 	VBROADCASTSS 44(R8), Y0
@@ -11211,10 +11644,10 @@ vector:
 	VBROADCASTSS 52(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VADDPS       Y0, Y4, Y1
-	VMOVUPS      Y1, (R9)(R11*1)
+	VMOVUPS      Y1, (R10)(R12*1)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (R9)(R10*4)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R11*4)
+	ADDQ         SI, R10
 	VMOVUPS      128(DI), Y0
 	VMOVUPS      320(DI), Y1
 	VMOVUPS      512(DI), Y2
@@ -11226,12 +11659,12 @@ vector:
 	VFMADD231PS  Y7, Y2, Y6
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      Y6, (R10)
 	VBROADCASTSS 32(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VBROADCASTSS 36(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
-	VMOVUPS      Y5, (R9)(R12*1)
+	VMOVUPS      Y5, (R10)(R13*1)
 	VMOVAPS      Y4, Y0
 	VBROADCASTSS 40(R8), Y5
 	VFMADD231PS  Y5, Y2, Y0
@@ -11241,9 +11674,9 @@ vector:
 	VBROADCASTSS 48(R8), Y6
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
+	VMOVUPS      Y6, (R10)(R11*1)
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y2, Y4
 	VBROADCASTSS 44(R8), Y0
@@ -11251,10 +11684,10 @@ vector:
 	VBROADCASTSS 52(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VADDPS       Y0, Y4, Y1
-	VMOVUPS      Y1, (R9)(R11*1)
+	VMOVUPS      Y1, (R10)(R12*1)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (R9)(R10*4)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R11*4)
+	ADDQ         SI, R10
 	VMOVUPS      160(DI), Y0
 	VMOVUPS      352(DI), Y1
 	VMOVUPS      544(DI), Y2
@@ -11266,12 +11699,12 @@ vector:
 	VFMADD231PS  Y7, Y2, Y6
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y0, Y6
-	VMOVUPS      Y6, (R9)
+	VMOVUPS      Y6, (R10)
 	VBROADCASTSS 32(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VBROADCASTSS 36(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
-	VMOVUPS      Y5, (R9)(R12*1)
+	VMOVUPS      Y5, (R10)(R13*1)
 	VMOVAPS      Y4, Y0
 	VBROADCASTSS 40(R8), Y5
 	VFMADD231PS  Y5, Y2, Y0
@@ -11281,9 +11714,9 @@ vector:
 	VBROADCASTSS 48(R8), Y6
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
+	VMOVUPS      Y6, (R10)(R11*1)
 	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y2, Y4
 	VBROADCASTSS 44(R8), Y0
@@ -11291,33 +11724,40 @@ vector:
 	VBROADCASTSS 52(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VADDPS       Y0, Y4, Y1
-	VMOVUPS      Y1, (R9)(R11*1)
+	VMOVUPS      Y1, (R10)(R12*1)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (R9)(R10*4)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R11*4)
+	ADDQ         SI, R10
 	ADDQ         $+32, CX
 	ADDQ         $+32, BX
-	SUBQ         $+8, AX
+	ADDQ         $+32, AX
+	SUBQ         $+8, R9
 	JMP          vector
 
 rest:
-	TESTQ        AX, AX
+	TESTQ        R9, R9
 	JEQ          done
-	LEAQ         winogradMask<>+0(SB), R9
-	NEGQ         AX
-	VMOVUPS      64(R9)(AX*4), Y0
-	MOVL         (DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         4(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         8(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         12(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         16(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         20(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
+	LEAQ         winogradMask<>+0(SB), R10
+	NEGQ         R9
+	VMOVUPS      64(R10)(R9*4), Y0
+	MOVL         (DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         4(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         8(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         12(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         16(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         20(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
 	VMOVAPS      Y5, Y7
 	VBROADCASTSS 32(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
@@ -11351,18 +11791,24 @@ rest:
 	VMOVUPS      Y2, 96(DI)
 	VSUBPS       Y1, Y5, Y1
 	VMOVUPS      Y1, 128(DI)
-	MOVL         24(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         28(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         32(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         36(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         40(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         44(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
+	MOVL         24(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         28(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         32(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         36(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         40(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         44(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
 	VMOVAPS      Y5, Y7
 	VBROADCASTSS 32(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
@@ -11396,18 +11842,24 @@ rest:
 	VMOVUPS      Y2, 288(DI)
 	VSUBPS       Y1, Y5, Y1
 	VMOVUPS      Y1, 320(DI)
-	MOVL         48(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         52(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         56(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         60(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         64(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         68(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
+	MOVL         48(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         52(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         56(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         60(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         64(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         68(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
 	VMOVAPS      Y5, Y7
 	VBROADCASTSS 32(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
@@ -11441,18 +11893,24 @@ rest:
 	VMOVUPS      Y2, 480(DI)
 	VSUBPS       Y1, Y5, Y1
 	VMOVUPS      Y1, 512(DI)
-	MOVL         72(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         76(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         80(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         84(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         88(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         92(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
+	MOVL         72(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         76(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         80(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         84(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         88(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         92(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
 	VMOVAPS      Y5, Y7
 	VBROADCASTSS 32(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
@@ -11486,18 +11944,24 @@ rest:
 	VMOVUPS      Y2, 672(DI)
 	VSUBPS       Y1, Y5, Y1
 	VMOVUPS      Y1, 704(DI)
-	MOVL         96(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         100(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         104(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         108(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         112(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         116(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
+	MOVL         96(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         100(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         104(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         108(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         112(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         116(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
 	VMOVAPS      Y5, Y7
 	VBROADCASTSS 32(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
@@ -11531,18 +11995,24 @@ rest:
 	VMOVUPS      Y2, 864(DI)
 	VSUBPS       Y1, Y5, Y1
 	VMOVUPS      Y1, 896(DI)
-	MOVL         120(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         124(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         128(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         132(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         136(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         140(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y0
+	MOVL         120(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         124(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         128(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         132(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         136(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         140(DX), DX
+	PREFETCHT0   (AX)(DX*1)
+	VMASKMOVPS   (CX)(DX*1), Y0, Y0
 	VMOVAPS      Y5, Y6
 	VBROADCASTSS 32(R8), Y7
 	VFMADD231PS  Y7, Y3, Y6
@@ -12298,7 +12768,7 @@ loop:
 	RET
 
 // func winogradOutput4AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradOutput4AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -12308,21 +12778,22 @@ TEXT ·winogradOutput4AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R10
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ         AX, $+8
+	CMPQ         R10, $+8
 	JLT          rest
-	MOVQ         CX, R10
-	IMUL3Q       $+6, DX, R11
-	LEAQ         (R11)(R11*2), R12
-	LEAQ         (R11)(R11*4), R13
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
+	MOVQ         CX, R11
+	IMUL3Q       $+6, DX, R12
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R14
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
 	VADDPS       Y2, Y1, Y6
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -12349,13 +12820,13 @@ vector:
 	VBROADCASTSS 192(R9), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VMOVUPS      Y5, 576(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
 	VADDPS       Y2, Y1, Y6
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -12382,13 +12853,13 @@ vector:
 	VBROADCASTSS 192(R9), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VMOVUPS      Y5, 608(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
 	VADDPS       Y2, Y1, Y6
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -12415,13 +12886,13 @@ vector:
 	VBROADCASTSS 192(R9), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VMOVUPS      Y5, 640(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
 	VADDPS       Y2, Y1, Y6
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -12448,13 +12919,13 @@ vector:
 	VBROADCASTSS 192(R9), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VMOVUPS      Y5, 672(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
 	VADDPS       Y2, Y1, Y6
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -12481,13 +12952,13 @@ vector:
 	VBROADCASTSS 192(R9), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VMOVUPS      Y5, 704(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
 	VADDPS       Y2, Y1, Y6
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -12514,7 +12985,7 @@ vector:
 	VBROADCASTSS 192(R9), Y0
 	VFMADD231PS  Y0, Y3, Y5
 	VMOVUPS      Y5, 736(R8)
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	VMOVUPS      (DI), Y0
 	VMOVUPS      (R8), Y1
 	VMOVUPS      32(R8), Y2
@@ -12548,8 +13019,8 @@ vector:
 	VFMADD231PS  Y3, Y2, Y6
 	VBROADCASTSS 192(R9), Y2
 	VFMADD231PS  Y2, Y4, Y6
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore0
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y5, Y2, Y5
@@ -12558,14 +13029,18 @@ vector:
 	VMAXPS       Y6, Y2, Y6
 
 wholestore0:
-	MOVL         (SI), R10
-	VMOVUPS      Y5, (BX)(R10*1)
-	MOVL         4(SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         8(SI), R10
-	VMOVUPS      Y8, (BX)(R10*1)
-	MOVL         12(SI), R10
-	VMOVUPS      Y6, (BX)(R10*1)
+	MOVL         (SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y5, (BX)(R11*1)
+	MOVL         4(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         8(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y8, (BX)(R11*1)
+	MOVL         12(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y6, (BX)(R11*1)
 	VMOVUPS      192(R8), Y1
 	VMOVUPS      224(R8), Y2
 	VMOVUPS      256(R8), Y3
@@ -12598,8 +13073,8 @@ wholestore0:
 	VFMADD231PS  Y3, Y2, Y6
 	VBROADCASTSS 192(R9), Y2
 	VFMADD231PS  Y2, Y4, Y6
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore1
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y5, Y2, Y5
@@ -12608,14 +13083,18 @@ wholestore0:
 	VMAXPS       Y6, Y2, Y6
 
 wholestore1:
-	MOVL         16(SI), R10
-	VMOVUPS      Y5, (BX)(R10*1)
-	MOVL         20(SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         24(SI), R10
-	VMOVUPS      Y8, (BX)(R10*1)
-	MOVL         28(SI), R10
-	VMOVUPS      Y6, (BX)(R10*1)
+	MOVL         16(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y5, (BX)(R11*1)
+	MOVL         20(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         24(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y8, (BX)(R11*1)
+	MOVL         28(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y6, (BX)(R11*1)
 	VMOVUPS      384(R8), Y1
 	VMOVUPS      416(R8), Y2
 	VMOVUPS      448(R8), Y3
@@ -12648,8 +13127,8 @@ wholestore1:
 	VFMADD231PS  Y3, Y2, Y6
 	VBROADCASTSS 192(R9), Y2
 	VFMADD231PS  Y2, Y4, Y6
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore2
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y5, Y2, Y5
@@ -12658,14 +13137,18 @@ wholestore1:
 	VMAXPS       Y6, Y2, Y6
 
 wholestore2:
-	MOVL         32(SI), R10
-	VMOVUPS      Y5, (BX)(R10*1)
-	MOVL         36(SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         40(SI), R10
-	VMOVUPS      Y8, (BX)(R10*1)
-	MOVL         44(SI), R10
-	VMOVUPS      Y6, (BX)(R10*1)
+	MOVL         32(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y5, (BX)(R11*1)
+	MOVL         36(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         40(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y8, (BX)(R11*1)
+	MOVL         44(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y6, (BX)(R11*1)
 	VMOVUPS      576(R8), Y1
 	VMOVUPS      608(R8), Y2
 	VMOVUPS      640(R8), Y3
@@ -12698,8 +13181,8 @@ wholestore2:
 	VFMADD231PS  Y3, Y2, Y6
 	VBROADCASTSS 192(R9), Y2
 	VFMADD231PS  Y2, Y4, Y6
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore3
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y5, Y2, Y5
@@ -12708,36 +13191,40 @@ wholestore2:
 	VMAXPS       Y6, Y2, Y6
 
 wholestore3:
-	MOVL    48(SI), R10
-	VMOVUPS Y5, (BX)(R10*1)
-	MOVL    52(SI), R10
-	VMOVUPS Y1, (BX)(R10*1)
-	MOVL    56(SI), R10
-	VMOVUPS Y0, (BX)(R10*1)
-	MOVL    60(SI), R10
-	VMOVUPS Y6, (BX)(R10*1)
-	ADDQ    $+32, CX
-	ADDQ    $+32, BX
-	ADDQ    $+32, DI
-	SUBQ    $+8, AX
-	JMP     vector
+	MOVL       48(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y5, (BX)(R11*1)
+	MOVL       52(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y1, (BX)(R11*1)
+	MOVL       56(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y0, (BX)(R11*1)
+	MOVL       60(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y6, (BX)(R11*1)
+	ADDQ       $+32, CX
+	ADDQ       $+32, BX
+	ADDQ       $+32, DI
+	ADDQ       $+32, AX
+	SUBQ       $+8, R10
+	JMP        vector
 
 rest:
-	TESTQ        AX, AX
+	TESTQ        R10, R10
 	JEQ          done
-	LEAQ         winogradMask<>+0(SB), R10
-	NEGQ         AX
-	VMOVUPS      64(R10)(AX*4), Y0
-	MOVQ         CX, AX
-	IMUL3Q       $+6, DX, CX
-	LEAQ         (CX)(CX*2), R10
-	LEAQ         (CX)(CX*4), R11
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
+	LEAQ         winogradMask<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      64(R11)(R10*4), Y0
+	IMUL3Q       $+6, DX, R10
+	LEAQ         (R10)(R10*2), R11
+	LEAQ         (R10)(R10*4), R12
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
 	VADDPS       Y3, Y2, Y7
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -12764,13 +13251,13 @@ rest:
 	VBROADCASTSS 192(R9), Y1
 	VFMADD231PS  Y1, Y4, Y6
 	VMOVUPS      Y6, 576(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
 	VADDPS       Y3, Y2, Y7
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -12797,13 +13284,13 @@ rest:
 	VBROADCASTSS 192(R9), Y1
 	VFMADD231PS  Y1, Y4, Y6
 	VMOVUPS      Y6, 608(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
 	VADDPS       Y3, Y2, Y7
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -12830,13 +13317,13 @@ rest:
 	VBROADCASTSS 192(R9), Y1
 	VFMADD231PS  Y1, Y4, Y6
 	VMOVUPS      Y6, 640(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
 	VADDPS       Y3, Y2, Y7
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -12863,13 +13350,13 @@ rest:
 	VBROADCASTSS 192(R9), Y1
 	VFMADD231PS  Y1, Y4, Y6
 	VMOVUPS      Y6, 672(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
 	VADDPS       Y3, Y2, Y7
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -12896,13 +13383,13 @@ rest:
 	VBROADCASTSS 192(R9), Y1
 	VFMADD231PS  Y1, Y4, Y6
 	VMOVUPS      Y6, 704(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
 	VADDPS       Y3, Y2, Y7
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -12929,7 +13416,7 @@ rest:
 	VBROADCASTSS 192(R9), Y1
 	VFMADD231PS  Y1, Y4, Y6
 	VMOVUPS      Y6, 736(R8)
-	ADDQ         DX, AX
+	ADDQ         DX, CX
 	VMOVUPS      (DI), Y1
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
@@ -12963,8 +13450,8 @@ rest:
 	VFMADD231PS  Y4, Y3, Y7
 	VBROADCASTSS 192(R9), Y3
 	VFMADD231PS  Y3, Y5, Y7
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore0
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y6, Y3, Y6
@@ -12973,14 +13460,18 @@ rest:
 	VMAXPS       Y7, Y3, Y7
 
 partialstore0:
-	MOVL         (SI), AX
-	VMASKMOVPS   Y6, Y0, (BX)(AX*1)
-	MOVL         4(SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         8(SI), AX
-	VMASKMOVPS   Y9, Y0, (BX)(AX*1)
-	MOVL         12(SI), AX
-	VMASKMOVPS   Y7, Y0, (BX)(AX*1)
+	MOVL         (SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y6, Y0, (BX)(CX*1)
+	MOVL         4(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         8(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y9, Y0, (BX)(CX*1)
+	MOVL         12(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y7, Y0, (BX)(CX*1)
 	VMOVUPS      192(R8), Y2
 	VMOVUPS      224(R8), Y3
 	VMOVUPS      256(R8), Y4
@@ -13013,8 +13504,8 @@ partialstore0:
 	VFMADD231PS  Y4, Y3, Y7
 	VBROADCASTSS 192(R9), Y3
 	VFMADD231PS  Y3, Y5, Y7
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore1
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y6, Y3, Y6
@@ -13023,14 +13514,18 @@ partialstore0:
 	VMAXPS       Y7, Y3, Y7
 
 partialstore1:
-	MOVL         16(SI), AX
-	VMASKMOVPS   Y6, Y0, (BX)(AX*1)
-	MOVL         20(SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         24(SI), AX
-	VMASKMOVPS   Y9, Y0, (BX)(AX*1)
-	MOVL         28(SI), AX
-	VMASKMOVPS   Y7, Y0, (BX)(AX*1)
+	MOVL         16(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y6, Y0, (BX)(CX*1)
+	MOVL         20(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         24(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y9, Y0, (BX)(CX*1)
+	MOVL         28(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y7, Y0, (BX)(CX*1)
 	VMOVUPS      384(R8), Y2
 	VMOVUPS      416(R8), Y3
 	VMOVUPS      448(R8), Y4
@@ -13063,8 +13558,8 @@ partialstore1:
 	VFMADD231PS  Y4, Y3, Y7
 	VBROADCASTSS 192(R9), Y3
 	VFMADD231PS  Y3, Y5, Y7
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore2
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y6, Y3, Y6
@@ -13073,14 +13568,18 @@ partialstore1:
 	VMAXPS       Y7, Y3, Y7
 
 partialstore2:
-	MOVL         32(SI), AX
-	VMASKMOVPS   Y6, Y0, (BX)(AX*1)
-	MOVL         36(SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         40(SI), AX
-	VMASKMOVPS   Y9, Y0, (BX)(AX*1)
-	MOVL         44(SI), AX
-	VMASKMOVPS   Y7, Y0, (BX)(AX*1)
+	MOVL         32(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y6, Y0, (BX)(CX*1)
+	MOVL         36(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         40(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y9, Y0, (BX)(CX*1)
+	MOVL         44(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y7, Y0, (BX)(CX*1)
 	VMOVUPS      576(R8), Y2
 	VMOVUPS      608(R8), Y3
 	VMOVUPS      640(R8), Y4
@@ -13113,8 +13612,8 @@ partialstore2:
 	VFMADD231PS  Y4, Y3, Y7
 	VBROADCASTSS 192(R9), Y3
 	VFMADD231PS  Y3, Y5, Y7
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore3
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y6, Y3, Y6
@@ -13123,21 +13622,25 @@ partialstore2:
 	VMAXPS       Y7, Y3, Y7
 
 partialstore3:
-	MOVL       48(SI), AX
-	VMASKMOVPS Y6, Y0, (BX)(AX*1)
-	MOVL       52(SI), AX
-	VMASKMOVPS Y2, Y0, (BX)(AX*1)
-	MOVL       56(SI), AX
-	VMASKMOVPS Y1, Y0, (BX)(AX*1)
-	MOVL       60(SI), AX
-	VMASKMOVPS Y7, Y0, (BX)(AX*1)
+	MOVL       48(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y6, Y0, (BX)(CX*1)
+	MOVL       52(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y2, Y0, (BX)(CX*1)
+	MOVL       56(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y1, Y0, (BX)(CX*1)
+	MOVL       60(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y7, Y0, (BX)(CX*1)
 
 done:
 	VZEROUPPER
 	RET
 
 // func winogradInput6AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradInput6AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -13146,27 +13649,36 @@ TEXT ·winogradInput6AVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), SI
 	MOVQ 56(AX), DI
 	MOVQ 64(AX), R8
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R9
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ         AX, $+8
+	CMPQ         R9, $+8
 	JLT          rest
-	MOVL         (DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         4(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         8(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         12(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         16(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         20(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
-	MOVL         24(DX), R9
-	VMOVUPS      (CX)(R9*1), Y6
-	MOVL         28(DX), R9
-	VMOVUPS      (CX)(R9*1), Y7
+	MOVL         (DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         4(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         8(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         12(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         16(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         20(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
+	MOVL         24(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y6
+	MOVL         28(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y7
 	VSUBPS       Y2, Y4, Y8
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
@@ -13215,22 +13727,30 @@ vector:
 	VMOVUPS      Y1, 160(DI)
 	VSUBPS       Y0, Y6, Y0
 	VMOVUPS      Y0, 192(DI)
-	MOVL         32(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         36(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         40(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         44(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         48(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         52(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
-	MOVL         56(DX), R9
-	VMOVUPS      (CX)(R9*1), Y6
-	MOVL         60(DX), R9
-	VMOVUPS      (CX)(R9*1), Y7
+	MOVL         32(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         36(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         40(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         44(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         48(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         52(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
+	MOVL         56(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y6
+	MOVL         60(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y7
 	VSUBPS       Y2, Y4, Y8
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
@@ -13279,22 +13799,30 @@ vector:
 	VMOVUPS      Y1, 416(DI)
 	VSUBPS       Y0, Y6, Y0
 	VMOVUPS      Y0, 448(DI)
-	MOVL         64(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         68(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         72(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         76(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         80(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         84(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
-	MOVL         88(DX), R9
-	VMOVUPS      (CX)(R9*1), Y6
-	MOVL         92(DX), R9
-	VMOVUPS      (CX)(R9*1), Y7
+	MOVL         64(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         68(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         72(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         76(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         80(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         84(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
+	MOVL         88(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y6
+	MOVL         92(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y7
 	VSUBPS       Y2, Y4, Y8
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
@@ -13343,22 +13871,30 @@ vector:
 	VMOVUPS      Y1, 672(DI)
 	VSUBPS       Y0, Y6, Y0
 	VMOVUPS      Y0, 704(DI)
-	MOVL         96(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         100(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         104(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         108(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         112(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         116(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
-	MOVL         120(DX), R9
-	VMOVUPS      (CX)(R9*1), Y6
-	MOVL         124(DX), R9
-	VMOVUPS      (CX)(R9*1), Y7
+	MOVL         96(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         100(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         104(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         108(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         112(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         116(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
+	MOVL         120(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y6
+	MOVL         124(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y7
 	VSUBPS       Y2, Y4, Y8
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
@@ -13407,22 +13943,30 @@ vector:
 	VMOVUPS      Y1, 928(DI)
 	VSUBPS       Y0, Y6, Y0
 	VMOVUPS      Y0, 960(DI)
-	MOVL         128(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         132(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         136(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         140(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         144(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         148(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
-	MOVL         152(DX), R9
-	VMOVUPS      (CX)(R9*1), Y6
-	MOVL         156(DX), R9
-	VMOVUPS      (CX)(R9*1), Y7
+	MOVL         128(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         132(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         136(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         140(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         144(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         148(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
+	MOVL         152(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y6
+	MOVL         156(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y7
 	VSUBPS       Y2, Y4, Y8
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
@@ -13471,22 +14015,30 @@ vector:
 	VMOVUPS      Y1, 1184(DI)
 	VSUBPS       Y0, Y6, Y0
 	VMOVUPS      Y0, 1216(DI)
-	MOVL         160(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         164(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         168(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         172(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         176(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         180(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
-	MOVL         184(DX), R9
-	VMOVUPS      (CX)(R9*1), Y6
-	MOVL         188(DX), R9
-	VMOVUPS      (CX)(R9*1), Y7
+	MOVL         160(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         164(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         168(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         172(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         176(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         180(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
+	MOVL         184(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y6
+	MOVL         188(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y7
 	VSUBPS       Y2, Y4, Y8
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
@@ -13535,22 +14087,30 @@ vector:
 	VMOVUPS      Y1, 1440(DI)
 	VSUBPS       Y0, Y6, Y0
 	VMOVUPS      Y0, 1472(DI)
-	MOVL         192(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         196(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         200(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         204(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         208(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         212(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
-	MOVL         216(DX), R9
-	VMOVUPS      (CX)(R9*1), Y6
-	MOVL         220(DX), R9
-	VMOVUPS      (CX)(R9*1), Y7
+	MOVL         192(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         196(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         200(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         204(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         208(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         212(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
+	MOVL         216(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y6
+	MOVL         220(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y7
 	VSUBPS       Y2, Y4, Y8
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
@@ -13599,22 +14159,30 @@ vector:
 	VMOVUPS      Y1, 1696(DI)
 	VSUBPS       Y0, Y6, Y0
 	VMOVUPS      Y0, 1728(DI)
-	MOVL         224(DX), R9
-	VMOVUPS      (CX)(R9*1), Y0
-	MOVL         228(DX), R9
-	VMOVUPS      (CX)(R9*1), Y1
-	MOVL         232(DX), R9
-	VMOVUPS      (CX)(R9*1), Y2
-	MOVL         236(DX), R9
-	VMOVUPS      (CX)(R9*1), Y3
-	MOVL         240(DX), R9
-	VMOVUPS      (CX)(R9*1), Y4
-	MOVL         244(DX), R9
-	VMOVUPS      (CX)(R9*1), Y5
-	MOVL         248(DX), R9
-	VMOVUPS      (CX)(R9*1), Y6
-	MOVL         252(DX), R9
-	VMOVUPS      (CX)(R9*1), Y7
+	MOVL         224(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y0
+	MOVL         228(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y1
+	MOVL         232(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y2
+	MOVL         236(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y3
+	MOVL         240(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y4
+	MOVL         244(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y5
+	MOVL         248(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y6
+	MOVL         252(DX), R10
+	PREFETCHT0   (AX)(R10*1)
+	VMOVUPS      (CX)(R10*1), Y7
 	VSUBPS       Y2, Y4, Y8
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
@@ -13663,11 +14231,11 @@ vector:
 	VMOVUPS      Y1, 1952(DI)
 	VSUBPS       Y0, Y6, Y0
 	VMOVUPS      Y0, 1984(DI)
-	MOVQ         BX, R9
-	IMUL3Q       $+8, SI, R10
-	LEAQ         (R10)(R10*2), R11
-	LEAQ         (R10)(R10*4), R12
-	LEAQ         (R11)(R10*4), R13
+	MOVQ         BX, R10
+	IMUL3Q       $+8, SI, R11
+	LEAQ         (R11)(R11*2), R12
+	LEAQ         (R11)(R11*4), R13
+	LEAQ         (R12)(R11*4), R14
 	VMOVUPS      (DI), Y0
 	VMOVUPS      256(DI), Y1
 	VMOVUPS      512(DI), Y2
@@ -13680,12 +14248,12 @@ vector:
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y0, (R10)
 	VSUBPS       Y5, Y3, Y0
 	VSUBPS       Y1, Y7, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y0, Y7
-	VMOVUPS      Y7, (R9)(R13*1)
+	VMOVUPS      Y7, (R10)(R14*1)
 	VADDPS       Y6, Y2, Y0
 	VBROADCASTSS 4(R8), Y7
 	VFMADD231PS  Y7, Y4, Y0
@@ -13693,9 +14261,9 @@ vector:
 	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
 	VADDPS       Y7, Y0, Y8
-	VMOVUPS      Y8, (R9)(R10*1)
+	VMOVUPS      Y8, (R10)(R11*1)
 	VSUBPS       Y7, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 24(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVAPS      Y6, Y3
@@ -13709,9 +14277,9 @@ vector:
 	VBROADCASTSS 28(R8), Y8
 	VFMADD231PS  Y8, Y5, Y7
 	VADDPS       Y7, Y3, Y8
-	VMOVUPS      Y8, (R9)(R11*1)
+	VMOVUPS      Y8, (R10)(R12*1)
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      Y3, (R9)(R10*4)
+	VMOVUPS      Y3, (R10)(R11*4)
 	VBROADCASTSS 12(R8), Y3
 	VFMADD231PS  Y3, Y4, Y2
 	VBROADCASTSS 16(R8), Y3
@@ -13721,10 +14289,10 @@ vector:
 	VBROADCASTSS 20(R8), Y1
 	VFMADD231PS  Y1, Y5, Y0
 	VADDPS       Y0, Y6, Y1
-	VMOVUPS      Y1, (R9)(R12*1)
+	VMOVUPS      Y1, (R10)(R13*1)
 	VSUBPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (R9)(R11*2)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R12*2)
+	ADDQ         SI, R10
 	VMOVUPS      32(DI), Y0
 	VMOVUPS      288(DI), Y1
 	VMOVUPS      544(DI), Y2
@@ -13737,12 +14305,12 @@ vector:
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y0, (R10)
 	VSUBPS       Y5, Y3, Y0
 	VSUBPS       Y1, Y7, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y0, Y7
-	VMOVUPS      Y7, (R9)(R13*1)
+	VMOVUPS      Y7, (R10)(R14*1)
 	VADDPS       Y6, Y2, Y0
 	VBROADCASTSS 4(R8), Y7
 	VFMADD231PS  Y7, Y4, Y0
@@ -13750,9 +14318,9 @@ vector:
 	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
 	VADDPS       Y7, Y0, Y8
-	VMOVUPS      Y8, (R9)(R10*1)
+	VMOVUPS      Y8, (R10)(R11*1)
 	VSUBPS       Y7, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 24(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVAPS      Y6, Y3
@@ -13766,9 +14334,9 @@ vector:
 	VBROADCASTSS 28(R8), Y8
 	VFMADD231PS  Y8, Y5, Y7
 	VADDPS       Y7, Y3, Y8
-	VMOVUPS      Y8, (R9)(R11*1)
+	VMOVUPS      Y8, (R10)(R12*1)
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      Y3, (R9)(R10*4)
+	VMOVUPS      Y3, (R10)(R11*4)
 	VBROADCASTSS 12(R8), Y3
 	VFMADD231PS  Y3, Y4, Y2
 	VBROADCASTSS 16(R8), Y3
@@ -13778,10 +14346,10 @@ vector:
 	VBROADCASTSS 20(R8), Y1
 	VFMADD231PS  Y1, Y5, Y0
 	VADDPS       Y0, Y6, Y1
-	VMOVUPS      Y1, (R9)(R12*1)
+	VMOVUPS      Y1, (R10)(R13*1)
 	VSUBPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (R9)(R11*2)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R12*2)
+	ADDQ         SI, R10
 	VMOVUPS      64(DI), Y0
 	VMOVUPS      320(DI), Y1
 	VMOVUPS      576(DI), Y2
@@ -13794,12 +14362,12 @@ vector:
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y0, (R10)
 	VSUBPS       Y5, Y3, Y0
 	VSUBPS       Y1, Y7, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y0, Y7
-	VMOVUPS      Y7, (R9)(R13*1)
+	VMOVUPS      Y7, (R10)(R14*1)
 	VADDPS       Y6, Y2, Y0
 	VBROADCASTSS 4(R8), Y7
 	VFMADD231PS  Y7, Y4, Y0
@@ -13807,9 +14375,9 @@ vector:
 	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
 	VADDPS       Y7, Y0, Y8
-	VMOVUPS      Y8, (R9)(R10*1)
+	VMOVUPS      Y8, (R10)(R11*1)
 	VSUBPS       Y7, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 24(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVAPS      Y6, Y3
@@ -13823,9 +14391,9 @@ vector:
 	VBROADCASTSS 28(R8), Y8
 	VFMADD231PS  Y8, Y5, Y7
 	VADDPS       Y7, Y3, Y8
-	VMOVUPS      Y8, (R9)(R11*1)
+	VMOVUPS      Y8, (R10)(R12*1)
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      Y3, (R9)(R10*4)
+	VMOVUPS      Y3, (R10)(R11*4)
 	VBROADCASTSS 12(R8), Y3
 	VFMADD231PS  Y3, Y4, Y2
 	VBROADCASTSS 16(R8), Y3
@@ -13835,10 +14403,10 @@ vector:
 	VBROADCASTSS 20(R8), Y1
 	VFMADD231PS  Y1, Y5, Y0
 	VADDPS       Y0, Y6, Y1
-	VMOVUPS      Y1, (R9)(R12*1)
+	VMOVUPS      Y1, (R10)(R13*1)
 	VSUBPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (R9)(R11*2)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R12*2)
+	ADDQ         SI, R10
 	VMOVUPS      96(DI), Y0
 	VMOVUPS      352(DI), Y1
 	VMOVUPS      608(DI), Y2
@@ -13851,12 +14419,12 @@ vector:
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y0, (R10)
 	VSUBPS       Y5, Y3, Y0
 	VSUBPS       Y1, Y7, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y0, Y7
-	VMOVUPS      Y7, (R9)(R13*1)
+	VMOVUPS      Y7, (R10)(R14*1)
 	VADDPS       Y6, Y2, Y0
 	VBROADCASTSS 4(R8), Y7
 	VFMADD231PS  Y7, Y4, Y0
@@ -13864,9 +14432,9 @@ vector:
 	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
 	VADDPS       Y7, Y0, Y8
-	VMOVUPS      Y8, (R9)(R10*1)
+	VMOVUPS      Y8, (R10)(R11*1)
 	VSUBPS       Y7, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 24(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVAPS      Y6, Y3
@@ -13880,9 +14448,9 @@ vector:
 	VBROADCASTSS 28(R8), Y8
 	VFMADD231PS  Y8, Y5, Y7
 	VADDPS       Y7, Y3, Y8
-	VMOVUPS      Y8, (R9)(R11*1)
+	VMOVUPS      Y8, (R10)(R12*1)
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      Y3, (R9)(R10*4)
+	VMOVUPS      Y3, (R10)(R11*4)
 	VBROADCASTSS 12(R8), Y3
 	VFMADD231PS  Y3, Y4, Y2
 	VBROADCASTSS 16(R8), Y3
@@ -13892,10 +14460,10 @@ vector:
 	VBROADCASTSS 20(R8), Y1
 	VFMADD231PS  Y1, Y5, Y0
 	VADDPS       Y0, Y6, Y1
-	VMOVUPS      Y1, (R9)(R12*1)
+	VMOVUPS      Y1, (R10)(R13*1)
 	VSUBPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (R9)(R11*2)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R12*2)
+	ADDQ         SI, R10
 	VMOVUPS      128(DI), Y0
 	VMOVUPS      384(DI), Y1
 	VMOVUPS      640(DI), Y2
@@ -13908,12 +14476,12 @@ vector:
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y0, (R10)
 	VSUBPS       Y5, Y3, Y0
 	VSUBPS       Y1, Y7, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y0, Y7
-	VMOVUPS      Y7, (R9)(R13*1)
+	VMOVUPS      Y7, (R10)(R14*1)
 	VADDPS       Y6, Y2, Y0
 	VBROADCASTSS 4(R8), Y7
 	VFMADD231PS  Y7, Y4, Y0
@@ -13921,9 +14489,9 @@ vector:
 	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
 	VADDPS       Y7, Y0, Y8
-	VMOVUPS      Y8, (R9)(R10*1)
+	VMOVUPS      Y8, (R10)(R11*1)
 	VSUBPS       Y7, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 24(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVAPS      Y6, Y3
@@ -13937,9 +14505,9 @@ vector:
 	VBROADCASTSS 28(R8), Y8
 	VFMADD231PS  Y8, Y5, Y7
 	VADDPS       Y7, Y3, Y8
-	VMOVUPS      Y8, (R9)(R11*1)
+	VMOVUPS      Y8, (R10)(R12*1)
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      Y3, (R9)(R10*4)
+	VMOVUPS      Y3, (R10)(R11*4)
 	VBROADCASTSS 12(R8), Y3
 	VFMADD231PS  Y3, Y4, Y2
 	VBROADCASTSS 16(R8), Y3
@@ -13949,10 +14517,10 @@ vector:
 	VBROADCASTSS 20(R8), Y1
 	VFMADD231PS  Y1, Y5, Y0
 	VADDPS       Y0, Y6, Y1
-	VMOVUPS      Y1, (R9)(R12*1)
+	VMOVUPS      Y1, (R10)(R13*1)
 	VSUBPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (R9)(R11*2)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R12*2)
+	ADDQ         SI, R10
 	VMOVUPS      160(DI), Y0
 	VMOVUPS      416(DI), Y1
 	VMOVUPS      672(DI), Y2
@@ -13965,12 +14533,12 @@ vector:
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y0, (R10)
 	VSUBPS       Y5, Y3, Y0
 	VSUBPS       Y1, Y7, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y0, Y7
-	VMOVUPS      Y7, (R9)(R13*1)
+	VMOVUPS      Y7, (R10)(R14*1)
 	VADDPS       Y6, Y2, Y0
 	VBROADCASTSS 4(R8), Y7
 	VFMADD231PS  Y7, Y4, Y0
@@ -13978,9 +14546,9 @@ vector:
 	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
 	VADDPS       Y7, Y0, Y8
-	VMOVUPS      Y8, (R9)(R10*1)
+	VMOVUPS      Y8, (R10)(R11*1)
 	VSUBPS       Y7, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 24(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVAPS      Y6, Y3
@@ -13994,9 +14562,9 @@ vector:
 	VBROADCASTSS 28(R8), Y8
 	VFMADD231PS  Y8, Y5, Y7
 	VADDPS       Y7, Y3, Y8
-	VMOVUPS      Y8, (R9)(R11*1)
+	VMOVUPS      Y8, (R10)(R12*1)
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      Y3, (R9)(R10*4)
+	VMOVUPS      Y3, (R10)(R11*4)
 	VBROADCASTSS 12(R8), Y3
 	VFMADD231PS  Y3, Y4, Y2
 	VBROADCASTSS 16(R8), Y3
@@ -14006,10 +14574,10 @@ vector:
 	VBROADCASTSS 20(R8), Y1
 	VFMADD231PS  Y1, Y5, Y0
 	VADDPS       Y0, Y6, Y1
-	VMOVUPS      Y1, (R9)(R12*1)
+	VMOVUPS      Y1, (R10)(R13*1)
 	VSUBPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (R9)(R11*2)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R12*2)
+	ADDQ         SI, R10
 	VMOVUPS      192(DI), Y0
 	VMOVUPS      448(DI), Y1
 	VMOVUPS      704(DI), Y2
@@ -14022,12 +14590,12 @@ vector:
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y0, (R10)
 	VSUBPS       Y5, Y3, Y0
 	VSUBPS       Y1, Y7, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y0, Y7
-	VMOVUPS      Y7, (R9)(R13*1)
+	VMOVUPS      Y7, (R10)(R14*1)
 	VADDPS       Y6, Y2, Y0
 	VBROADCASTSS 4(R8), Y7
 	VFMADD231PS  Y7, Y4, Y0
@@ -14035,9 +14603,9 @@ vector:
 	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
 	VADDPS       Y7, Y0, Y8
-	VMOVUPS      Y8, (R9)(R10*1)
+	VMOVUPS      Y8, (R10)(R11*1)
 	VSUBPS       Y7, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 24(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVAPS      Y6, Y3
@@ -14051,9 +14619,9 @@ vector:
 	VBROADCASTSS 28(R8), Y8
 	VFMADD231PS  Y8, Y5, Y7
 	VADDPS       Y7, Y3, Y8
-	VMOVUPS      Y8, (R9)(R11*1)
+	VMOVUPS      Y8, (R10)(R12*1)
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      Y3, (R9)(R10*4)
+	VMOVUPS      Y3, (R10)(R11*4)
 	VBROADCASTSS 12(R8), Y3
 	VFMADD231PS  Y3, Y4, Y2
 	VBROADCASTSS 16(R8), Y3
@@ -14063,10 +14631,10 @@ vector:
 	VBROADCASTSS 20(R8), Y1
 	VFMADD231PS  Y1, Y5, Y0
 	VADDPS       Y0, Y6, Y1
-	VMOVUPS      Y1, (R9)(R12*1)
+	VMOVUPS      Y1, (R10)(R13*1)
 	VSUBPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (R9)(R11*2)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R12*2)
+	ADDQ         SI, R10
 	VMOVUPS      224(DI), Y0
 	VMOVUPS      480(DI), Y1
 	VMOVUPS      736(DI), Y2
@@ -14079,12 +14647,12 @@ vector:
 	VSUBPS       Y6, Y0, Y0
 	VBROADCASTSS (R8), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y0, (R10)
 	VSUBPS       Y5, Y3, Y0
 	VSUBPS       Y1, Y7, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y8, Y0, Y7
-	VMOVUPS      Y7, (R9)(R13*1)
+	VMOVUPS      Y7, (R10)(R14*1)
 	VADDPS       Y6, Y2, Y0
 	VBROADCASTSS 4(R8), Y7
 	VFMADD231PS  Y7, Y4, Y0
@@ -14092,9 +14660,9 @@ vector:
 	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y8, Y3, Y7
 	VADDPS       Y7, Y0, Y8
-	VMOVUPS      Y8, (R9)(R10*1)
+	VMOVUPS      Y8, (R10)(R11*1)
 	VSUBPS       Y7, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
+	VMOVUPS      Y0, (R10)(R11*2)
 	VBROADCASTSS 24(R8), Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVAPS      Y6, Y3
@@ -14108,9 +14676,9 @@ vector:
 	VBROADCASTSS 28(R8), Y8
 	VFMADD231PS  Y8, Y5, Y7
 	VADDPS       Y7, Y3, Y8
-	VMOVUPS      Y8, (R9)(R11*1)
+	VMOVUPS      Y8, (R10)(R12*1)
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      Y3, (R9)(R10*4)
+	VMOVUPS      Y3, (R10)(R11*4)
 	VBROADCASTSS 12(R8), Y3
 	VFMADD231PS  Y3, Y4, Y2
 	VBROADCASTSS 16(R8), Y3
@@ -14120,37 +14688,46 @@ vector:
 	VBROADCASTSS 20(R8), Y1
 	VFMADD231PS  Y1, Y5, Y0
 	VADDPS       Y0, Y6, Y1
-	VMOVUPS      Y1, (R9)(R12*1)
+	VMOVUPS      Y1, (R10)(R13*1)
 	VSUBPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (R9)(R11*2)
-	ADDQ         SI, R9
+	VMOVUPS      Y0, (R10)(R12*2)
+	ADDQ         SI, R10
 	ADDQ         $+32, CX
 	ADDQ         $+32, BX
-	SUBQ         $+8, AX
+	ADDQ         $+32, AX
+	SUBQ         $+8, R9
 	JMP          vector
 
 rest:
-	TESTQ        AX, AX
+	TESTQ        R9, R9
 	JEQ          done
-	LEAQ         winogradMask<>+0(SB), R9
-	NEGQ         AX
-	VMOVUPS      64(R9)(AX*4), Y0
-	MOVL         (DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         4(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         8(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         12(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         16(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         20(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
-	MOVL         24(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y7
-	MOVL         28(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y8
+	LEAQ         winogradMask<>+0(SB), R10
+	NEGQ         R9
+	VMOVUPS      64(R10)(R9*4), Y0
+	MOVL         (DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         4(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         8(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         12(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         16(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         20(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
+	MOVL         24(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y7
+	MOVL         28(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y8
 	VSUBPS       Y3, Y5, Y9
 	VSUBPS       Y7, Y1, Y1
 	VBROADCASTSS (R8), Y10
@@ -14199,22 +14776,30 @@ rest:
 	VMOVUPS      Y2, 160(DI)
 	VSUBPS       Y1, Y7, Y1
 	VMOVUPS      Y1, 192(DI)
-	MOVL         32(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         36(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         40(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         44(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         48(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         52(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
-	MOVL         56(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y7
-	MOVL         60(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y8
+	MOVL         32(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         36(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         40(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         44(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         48(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         52(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
+	MOVL         56(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y7
+	MOVL         60(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y8
 	VSUBPS       Y3, Y5, Y9
 	VSUBPS       Y7, Y1, Y1
 	VBROADCASTSS (R8), Y10
@@ -14263,22 +14848,30 @@ rest:
 	VMOVUPS      Y2, 416(DI)
 	VSUBPS       Y1, Y7, Y1
 	VMOVUPS      Y1, 448(DI)
-	MOVL         64(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         68(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         72(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         76(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         80(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         84(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
-	MOVL         88(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y7
-	MOVL         92(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y8
+	MOVL         64(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         68(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         72(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         76(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         80(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         84(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
+	MOVL         88(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y7
+	MOVL         92(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y8
 	VSUBPS       Y3, Y5, Y9
 	VSUBPS       Y7, Y1, Y1
 	VBROADCASTSS (R8), Y10
@@ -14327,22 +14920,30 @@ rest:
 	VMOVUPS      Y2, 672(DI)
 	VSUBPS       Y1, Y7, Y1
 	VMOVUPS      Y1, 704(DI)
-	MOVL         96(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         100(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         104(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         108(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         112(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         116(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
-	MOVL         120(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y7
-	MOVL         124(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y8
+	MOVL         96(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         100(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         104(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         108(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         112(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         116(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
+	MOVL         120(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y7
+	MOVL         124(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y8
 	VSUBPS       Y3, Y5, Y9
 	VSUBPS       Y7, Y1, Y1
 	VBROADCASTSS (R8), Y10
@@ -14391,22 +14992,30 @@ rest:
 	VMOVUPS      Y2, 928(DI)
 	VSUBPS       Y1, Y7, Y1
 	VMOVUPS      Y1, 960(DI)
-	MOVL         128(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         132(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         136(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         140(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         144(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         148(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
-	MOVL         152(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y7
-	MOVL         156(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y8
+	MOVL         128(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         132(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         136(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         140(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         144(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         148(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
+	MOVL         152(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y7
+	MOVL         156(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y8
 	VSUBPS       Y3, Y5, Y9
 	VSUBPS       Y7, Y1, Y1
 	VBROADCASTSS (R8), Y10
@@ -14455,22 +15064,30 @@ rest:
 	VMOVUPS      Y2, 1184(DI)
 	VSUBPS       Y1, Y7, Y1
 	VMOVUPS      Y1, 1216(DI)
-	MOVL         160(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         164(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         168(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         172(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         176(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         180(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
-	MOVL         184(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y7
-	MOVL         188(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y8
+	MOVL         160(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         164(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         168(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         172(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         176(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         180(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
+	MOVL         184(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y7
+	MOVL         188(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y8
 	VSUBPS       Y3, Y5, Y9
 	VSUBPS       Y7, Y1, Y1
 	VBROADCASTSS (R8), Y10
@@ -14519,22 +15136,30 @@ rest:
 	VMOVUPS      Y2, 1440(DI)
 	VSUBPS       Y1, Y7, Y1
 	VMOVUPS      Y1, 1472(DI)
-	MOVL         192(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         196(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         200(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         204(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         208(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         212(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
-	MOVL         216(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y7
-	MOVL         220(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y8
+	MOVL         192(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         196(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         200(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         204(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         208(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         212(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
+	MOVL         216(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y7
+	MOVL         220(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y8
 	VSUBPS       Y3, Y5, Y9
 	VSUBPS       Y7, Y1, Y1
 	VBROADCASTSS (R8), Y10
@@ -14583,22 +15208,30 @@ rest:
 	VMOVUPS      Y2, 1696(DI)
 	VSUBPS       Y1, Y7, Y1
 	VMOVUPS      Y1, 1728(DI)
-	MOVL         224(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y1
-	MOVL         228(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y2
-	MOVL         232(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y3
-	MOVL         236(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y4
-	MOVL         240(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y5
-	MOVL         244(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y6
-	MOVL         248(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y7
-	MOVL         252(DX), AX
-	VMASKMOVPS   (CX)(AX*1), Y0, Y0
+	MOVL         224(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	MOVL         228(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y2
+	MOVL         232(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y3
+	MOVL         236(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y4
+	MOVL         240(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y5
+	MOVL         244(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y6
+	MOVL         248(DX), R9
+	PREFETCHT0   (AX)(R9*1)
+	VMASKMOVPS   (CX)(R9*1), Y0, Y7
+	MOVL         252(DX), DX
+	PREFETCHT0   (AX)(DX*1)
+	VMASKMOVPS   (CX)(DX*1), Y0, Y0
 	VSUBPS       Y3, Y5, Y8
 	VSUBPS       Y7, Y1, Y1
 	VBROADCASTSS (R8), Y9
@@ -15724,7 +16357,7 @@ loop:
 	RET
 
 // func winogradOutput6AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradOutput6AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ (AX), CX
@@ -15734,24 +16367,25 @@ TEXT ·winogradOutput6AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
-	MOVQ 72(AX), AX
+	MOVQ 72(AX), R10
+	MOVQ 144(AX), AX
 
 vector:
-	CMPQ         AX, $+8
+	CMPQ         R10, $+8
 	JLT          rest
-	MOVQ         CX, R10
-	IMUL3Q       $+8, DX, R11
-	LEAQ         (R11)(R11*2), R12
-	LEAQ         (R11)(R11*4), R13
-	LEAQ         (R12)(R11*4), R14
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
-	VMOVUPS      (R10)(R12*2), Y6
-	VMOVUPS      (R10)(R14*1), Y7
+	MOVQ         CX, R11
+	IMUL3Q       $+8, DX, R12
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R14
+	LEAQ         (R13)(R12*4), R15
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
+	VMOVUPS      (R11)(R13*2), Y6
+	VMOVUPS      (R11)(R15*1), Y7
 	VADDPS       Y2, Y1, Y8
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -15800,15 +16434,15 @@ vector:
 	VBROADCASTSS 144(R9), Y0
 	VFMADD231PS  Y0, Y5, Y7
 	VMOVUPS      Y7, 1280(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
-	VMOVUPS      (R10)(R12*2), Y6
-	VMOVUPS      (R10)(R14*1), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
+	VMOVUPS      (R11)(R13*2), Y6
+	VMOVUPS      (R11)(R15*1), Y7
 	VADDPS       Y2, Y1, Y8
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -15857,15 +16491,15 @@ vector:
 	VBROADCASTSS 144(R9), Y0
 	VFMADD231PS  Y0, Y5, Y7
 	VMOVUPS      Y7, 1312(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
-	VMOVUPS      (R10)(R12*2), Y6
-	VMOVUPS      (R10)(R14*1), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
+	VMOVUPS      (R11)(R13*2), Y6
+	VMOVUPS      (R11)(R15*1), Y7
 	VADDPS       Y2, Y1, Y8
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -15914,15 +16548,15 @@ vector:
 	VBROADCASTSS 144(R9), Y0
 	VFMADD231PS  Y0, Y5, Y7
 	VMOVUPS      Y7, 1344(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
-	VMOVUPS      (R10)(R12*2), Y6
-	VMOVUPS      (R10)(R14*1), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
+	VMOVUPS      (R11)(R13*2), Y6
+	VMOVUPS      (R11)(R15*1), Y7
 	VADDPS       Y2, Y1, Y8
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -15971,15 +16605,15 @@ vector:
 	VBROADCASTSS 144(R9), Y0
 	VFMADD231PS  Y0, Y5, Y7
 	VMOVUPS      Y7, 1376(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
-	VMOVUPS      (R10)(R12*2), Y6
-	VMOVUPS      (R10)(R14*1), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
+	VMOVUPS      (R11)(R13*2), Y6
+	VMOVUPS      (R11)(R15*1), Y7
 	VADDPS       Y2, Y1, Y8
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -16028,15 +16662,15 @@ vector:
 	VBROADCASTSS 144(R9), Y0
 	VFMADD231PS  Y0, Y5, Y7
 	VMOVUPS      Y7, 1408(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
-	VMOVUPS      (R10)(R12*2), Y6
-	VMOVUPS      (R10)(R14*1), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
+	VMOVUPS      (R11)(R13*2), Y6
+	VMOVUPS      (R11)(R15*1), Y7
 	VADDPS       Y2, Y1, Y8
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -16085,15 +16719,15 @@ vector:
 	VBROADCASTSS 144(R9), Y0
 	VFMADD231PS  Y0, Y5, Y7
 	VMOVUPS      Y7, 1440(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
-	VMOVUPS      (R10)(R12*2), Y6
-	VMOVUPS      (R10)(R14*1), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
+	VMOVUPS      (R11)(R13*2), Y6
+	VMOVUPS      (R11)(R15*1), Y7
 	VADDPS       Y2, Y1, Y8
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -16142,15 +16776,15 @@ vector:
 	VBROADCASTSS 144(R9), Y0
 	VFMADD231PS  Y0, Y5, Y7
 	VMOVUPS      Y7, 1472(R8)
-	ADDQ         DX, R10
-	VMOVUPS      (R10), Y0
-	VMOVUPS      (R10)(R11*1), Y1
-	VMOVUPS      (R10)(R11*2), Y2
-	VMOVUPS      (R10)(R12*1), Y3
-	VMOVUPS      (R10)(R11*4), Y4
-	VMOVUPS      (R10)(R13*1), Y5
-	VMOVUPS      (R10)(R12*2), Y6
-	VMOVUPS      (R10)(R14*1), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      (R11)(R12*1), Y1
+	VMOVUPS      (R11)(R12*2), Y2
+	VMOVUPS      (R11)(R13*1), Y3
+	VMOVUPS      (R11)(R12*4), Y4
+	VMOVUPS      (R11)(R14*1), Y5
+	VMOVUPS      (R11)(R13*2), Y6
+	VMOVUPS      (R11)(R15*1), Y7
 	VADDPS       Y2, Y1, Y8
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y2
@@ -16199,7 +16833,7 @@ vector:
 	VBROADCASTSS 144(R9), Y0
 	VFMADD231PS  Y0, Y5, Y7
 	VMOVUPS      Y7, 1504(R8)
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	VMOVUPS      (DI), Y0
 	VMOVUPS      (R8), Y1
 	VMOVUPS      32(R8), Y2
@@ -16257,8 +16891,8 @@ vector:
 	VFMADD231PS  Y2, Y4, Y8
 	VBROADCASTSS 144(R9), Y2
 	VFMADD231PS  Y2, Y6, Y8
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore0
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
@@ -16269,18 +16903,24 @@ vector:
 	VMAXPS       Y8, Y2, Y8
 
 wholestore0:
-	MOVL         (SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         4(SI), R10
-	VMOVUPS      Y7, (BX)(R10*1)
-	MOVL         8(SI), R10
-	VMOVUPS      Y10, (BX)(R10*1)
-	MOVL         12(SI), R10
-	VMOVUPS      Y11, (BX)(R10*1)
-	MOVL         16(SI), R10
-	VMOVUPS      Y12, (BX)(R10*1)
-	MOVL         20(SI), R10
-	VMOVUPS      Y8, (BX)(R10*1)
+	MOVL         (SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         4(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y7, (BX)(R11*1)
+	MOVL         8(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y10, (BX)(R11*1)
+	MOVL         12(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y11, (BX)(R11*1)
+	MOVL         16(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y12, (BX)(R11*1)
+	MOVL         20(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y8, (BX)(R11*1)
 	VMOVUPS      256(R8), Y1
 	VMOVUPS      288(R8), Y2
 	VMOVUPS      320(R8), Y3
@@ -16337,8 +16977,8 @@ wholestore0:
 	VFMADD231PS  Y2, Y4, Y8
 	VBROADCASTSS 144(R9), Y2
 	VFMADD231PS  Y2, Y6, Y8
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore1
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
@@ -16349,18 +16989,24 @@ wholestore0:
 	VMAXPS       Y8, Y2, Y8
 
 wholestore1:
-	MOVL         24(SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         28(SI), R10
-	VMOVUPS      Y7, (BX)(R10*1)
-	MOVL         32(SI), R10
-	VMOVUPS      Y10, (BX)(R10*1)
-	MOVL         36(SI), R10
-	VMOVUPS      Y11, (BX)(R10*1)
-	MOVL         40(SI), R10
-	VMOVUPS      Y12, (BX)(R10*1)
-	MOVL         44(SI), R10
-	VMOVUPS      Y8, (BX)(R10*1)
+	MOVL         24(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         28(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y7, (BX)(R11*1)
+	MOVL         32(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y10, (BX)(R11*1)
+	MOVL         36(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y11, (BX)(R11*1)
+	MOVL         40(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y12, (BX)(R11*1)
+	MOVL         44(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y8, (BX)(R11*1)
 	VMOVUPS      512(R8), Y1
 	VMOVUPS      544(R8), Y2
 	VMOVUPS      576(R8), Y3
@@ -16417,8 +17063,8 @@ wholestore1:
 	VFMADD231PS  Y2, Y4, Y8
 	VBROADCASTSS 144(R9), Y2
 	VFMADD231PS  Y2, Y6, Y8
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore2
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
@@ -16429,18 +17075,24 @@ wholestore1:
 	VMAXPS       Y8, Y2, Y8
 
 wholestore2:
-	MOVL         48(SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         52(SI), R10
-	VMOVUPS      Y7, (BX)(R10*1)
-	MOVL         56(SI), R10
-	VMOVUPS      Y10, (BX)(R10*1)
-	MOVL         60(SI), R10
-	VMOVUPS      Y11, (BX)(R10*1)
-	MOVL         64(SI), R10
-	VMOVUPS      Y12, (BX)(R10*1)
-	MOVL         68(SI), R10
-	VMOVUPS      Y8, (BX)(R10*1)
+	MOVL         48(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         52(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y7, (BX)(R11*1)
+	MOVL         56(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y10, (BX)(R11*1)
+	MOVL         60(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y11, (BX)(R11*1)
+	MOVL         64(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y12, (BX)(R11*1)
+	MOVL         68(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y8, (BX)(R11*1)
 	VMOVUPS      768(R8), Y1
 	VMOVUPS      800(R8), Y2
 	VMOVUPS      832(R8), Y3
@@ -16497,8 +17149,8 @@ wholestore2:
 	VFMADD231PS  Y2, Y4, Y8
 	VBROADCASTSS 144(R9), Y2
 	VFMADD231PS  Y2, Y6, Y8
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore3
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
@@ -16509,18 +17161,24 @@ wholestore2:
 	VMAXPS       Y8, Y2, Y8
 
 wholestore3:
-	MOVL         72(SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         76(SI), R10
-	VMOVUPS      Y7, (BX)(R10*1)
-	MOVL         80(SI), R10
-	VMOVUPS      Y10, (BX)(R10*1)
-	MOVL         84(SI), R10
-	VMOVUPS      Y11, (BX)(R10*1)
-	MOVL         88(SI), R10
-	VMOVUPS      Y12, (BX)(R10*1)
-	MOVL         92(SI), R10
-	VMOVUPS      Y8, (BX)(R10*1)
+	MOVL         72(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         76(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y7, (BX)(R11*1)
+	MOVL         80(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y10, (BX)(R11*1)
+	MOVL         84(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y11, (BX)(R11*1)
+	MOVL         88(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y12, (BX)(R11*1)
+	MOVL         92(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y8, (BX)(R11*1)
 	VMOVUPS      1024(R8), Y1
 	VMOVUPS      1056(R8), Y2
 	VMOVUPS      1088(R8), Y3
@@ -16577,8 +17235,8 @@ wholestore3:
 	VFMADD231PS  Y2, Y4, Y8
 	VBROADCASTSS 144(R9), Y2
 	VFMADD231PS  Y2, Y6, Y8
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore4
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
@@ -16589,18 +17247,24 @@ wholestore3:
 	VMAXPS       Y8, Y2, Y8
 
 wholestore4:
-	MOVL         96(SI), R10
-	VMOVUPS      Y1, (BX)(R10*1)
-	MOVL         100(SI), R10
-	VMOVUPS      Y7, (BX)(R10*1)
-	MOVL         104(SI), R10
-	VMOVUPS      Y10, (BX)(R10*1)
-	MOVL         108(SI), R10
-	VMOVUPS      Y11, (BX)(R10*1)
-	MOVL         112(SI), R10
-	VMOVUPS      Y12, (BX)(R10*1)
-	MOVL         116(SI), R10
-	VMOVUPS      Y8, (BX)(R10*1)
+	MOVL         96(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y1, (BX)(R11*1)
+	MOVL         100(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y7, (BX)(R11*1)
+	MOVL         104(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y10, (BX)(R11*1)
+	MOVL         108(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y11, (BX)(R11*1)
+	MOVL         112(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y12, (BX)(R11*1)
+	MOVL         116(SI), R11
+	PREFETCHT0   (AX)(R11*1)
+	VMOVUPS      Y8, (BX)(R11*1)
 	VMOVUPS      1280(R8), Y1
 	VMOVUPS      1312(R8), Y2
 	VMOVUPS      1344(R8), Y3
@@ -16657,8 +17321,8 @@ wholestore4:
 	VFMADD231PS  Y2, Y4, Y8
 	VBROADCASTSS 144(R9), Y2
 	VFMADD231PS  Y2, Y6, Y8
-	MOVQ         a+0(FP), R10
-	CMPQ         96(R10), $+1
+	MOVQ         a+0(FP), R11
+	CMPQ         96(R11), $+1
 	JNE          wholestore5
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
@@ -16669,43 +17333,49 @@ wholestore4:
 	VMAXPS       Y8, Y2, Y8
 
 wholestore5:
-	MOVL    120(SI), R10
-	VMOVUPS Y1, (BX)(R10*1)
-	MOVL    124(SI), R10
-	VMOVUPS Y7, (BX)(R10*1)
-	MOVL    128(SI), R10
-	VMOVUPS Y10, (BX)(R10*1)
-	MOVL    132(SI), R10
-	VMOVUPS Y11, (BX)(R10*1)
-	MOVL    136(SI), R10
-	VMOVUPS Y0, (BX)(R10*1)
-	MOVL    140(SI), R10
-	VMOVUPS Y8, (BX)(R10*1)
-	ADDQ    $+32, CX
-	ADDQ    $+32, BX
-	ADDQ    $+32, DI
-	SUBQ    $+8, AX
-	JMP     vector
+	MOVL       120(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y1, (BX)(R11*1)
+	MOVL       124(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y7, (BX)(R11*1)
+	MOVL       128(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y10, (BX)(R11*1)
+	MOVL       132(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y11, (BX)(R11*1)
+	MOVL       136(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y0, (BX)(R11*1)
+	MOVL       140(SI), R11
+	PREFETCHT0 (AX)(R11*1)
+	VMOVUPS    Y8, (BX)(R11*1)
+	ADDQ       $+32, CX
+	ADDQ       $+32, BX
+	ADDQ       $+32, DI
+	ADDQ       $+32, AX
+	SUBQ       $+8, R10
+	JMP        vector
 
 rest:
-	TESTQ        AX, AX
+	TESTQ        R10, R10
 	JEQ          done
-	LEAQ         winogradMask<>+0(SB), R10
-	NEGQ         AX
-	VMOVUPS      64(R10)(AX*4), Y0
-	MOVQ         CX, AX
-	IMUL3Q       $+8, DX, CX
-	LEAQ         (CX)(CX*2), R10
-	LEAQ         (CX)(CX*4), R11
-	LEAQ         (R10)(CX*4), R12
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
-	VMOVUPS      (AX)(R10*2), Y7
-	VMOVUPS      (AX)(R12*1), Y8
+	LEAQ         winogradMask<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      64(R11)(R10*4), Y0
+	IMUL3Q       $+8, DX, R10
+	LEAQ         (R10)(R10*2), R11
+	LEAQ         (R10)(R10*4), R12
+	LEAQ         (R11)(R10*4), R13
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (CX)(R11*2), Y7
+	VMOVUPS      (CX)(R13*1), Y8
 	VADDPS       Y3, Y2, Y9
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -16754,15 +17424,15 @@ rest:
 	VBROADCASTSS 144(R9), Y1
 	VFMADD231PS  Y1, Y6, Y8
 	VMOVUPS      Y8, 1280(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
-	VMOVUPS      (AX)(R10*2), Y7
-	VMOVUPS      (AX)(R12*1), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (CX)(R11*2), Y7
+	VMOVUPS      (CX)(R13*1), Y8
 	VADDPS       Y3, Y2, Y9
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -16811,15 +17481,15 @@ rest:
 	VBROADCASTSS 144(R9), Y1
 	VFMADD231PS  Y1, Y6, Y8
 	VMOVUPS      Y8, 1312(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
-	VMOVUPS      (AX)(R10*2), Y7
-	VMOVUPS      (AX)(R12*1), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (CX)(R11*2), Y7
+	VMOVUPS      (CX)(R13*1), Y8
 	VADDPS       Y3, Y2, Y9
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -16868,15 +17538,15 @@ rest:
 	VBROADCASTSS 144(R9), Y1
 	VFMADD231PS  Y1, Y6, Y8
 	VMOVUPS      Y8, 1344(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
-	VMOVUPS      (AX)(R10*2), Y7
-	VMOVUPS      (AX)(R12*1), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (CX)(R11*2), Y7
+	VMOVUPS      (CX)(R13*1), Y8
 	VADDPS       Y3, Y2, Y9
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -16925,15 +17595,15 @@ rest:
 	VBROADCASTSS 144(R9), Y1
 	VFMADD231PS  Y1, Y6, Y8
 	VMOVUPS      Y8, 1376(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
-	VMOVUPS      (AX)(R10*2), Y7
-	VMOVUPS      (AX)(R12*1), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (CX)(R11*2), Y7
+	VMOVUPS      (CX)(R13*1), Y8
 	VADDPS       Y3, Y2, Y9
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -16982,15 +17652,15 @@ rest:
 	VBROADCASTSS 144(R9), Y1
 	VFMADD231PS  Y1, Y6, Y8
 	VMOVUPS      Y8, 1408(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
-	VMOVUPS      (AX)(R10*2), Y7
-	VMOVUPS      (AX)(R12*1), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (CX)(R11*2), Y7
+	VMOVUPS      (CX)(R13*1), Y8
 	VADDPS       Y3, Y2, Y9
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -17039,15 +17709,15 @@ rest:
 	VBROADCASTSS 144(R9), Y1
 	VFMADD231PS  Y1, Y6, Y8
 	VMOVUPS      Y8, 1440(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
-	VMOVUPS      (AX)(R10*2), Y7
-	VMOVUPS      (AX)(R12*1), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (CX)(R11*2), Y7
+	VMOVUPS      (CX)(R13*1), Y8
 	VADDPS       Y3, Y2, Y9
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -17096,15 +17766,15 @@ rest:
 	VBROADCASTSS 144(R9), Y1
 	VFMADD231PS  Y1, Y6, Y8
 	VMOVUPS      Y8, 1472(R8)
-	ADDQ         DX, AX
-	VMOVUPS      (AX), Y1
-	VMOVUPS      (AX)(CX*1), Y2
-	VMOVUPS      (AX)(CX*2), Y3
-	VMOVUPS      (AX)(R10*1), Y4
-	VMOVUPS      (AX)(CX*4), Y5
-	VMOVUPS      (AX)(R11*1), Y6
-	VMOVUPS      (AX)(R10*2), Y7
-	VMOVUPS      (AX)(R12*1), Y8
+	ADDQ         DX, CX
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (CX)(R10*1), Y2
+	VMOVUPS      (CX)(R10*2), Y3
+	VMOVUPS      (CX)(R11*1), Y4
+	VMOVUPS      (CX)(R10*4), Y5
+	VMOVUPS      (CX)(R12*1), Y6
+	VMOVUPS      (CX)(R11*2), Y7
+	VMOVUPS      (CX)(R13*1), Y8
 	VADDPS       Y3, Y2, Y9
 	VSUBPS       Y3, Y2, Y2
 	VADDPS       Y5, Y4, Y3
@@ -17153,7 +17823,7 @@ rest:
 	VBROADCASTSS 144(R9), Y1
 	VFMADD231PS  Y1, Y6, Y8
 	VMOVUPS      Y8, 1504(R8)
-	ADDQ         DX, AX
+	ADDQ         DX, CX
 	VMOVUPS      (DI), Y1
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
@@ -17211,8 +17881,8 @@ rest:
 	VFMADD231PS  Y3, Y5, Y9
 	VBROADCASTSS 144(R9), Y3
 	VFMADD231PS  Y3, Y7, Y9
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore0
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y2, Y3, Y2
@@ -17223,18 +17893,24 @@ rest:
 	VMAXPS       Y9, Y3, Y9
 
 partialstore0:
-	MOVL         (SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         4(SI), AX
-	VMASKMOVPS   Y8, Y0, (BX)(AX*1)
-	MOVL         8(SI), AX
-	VMASKMOVPS   Y11, Y0, (BX)(AX*1)
-	MOVL         12(SI), AX
-	VMASKMOVPS   Y12, Y0, (BX)(AX*1)
-	MOVL         16(SI), AX
-	VMASKMOVPS   Y13, Y0, (BX)(AX*1)
-	MOVL         20(SI), AX
-	VMASKMOVPS   Y9, Y0, (BX)(AX*1)
+	MOVL         (SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         4(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y8, Y0, (BX)(CX*1)
+	MOVL         8(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y11, Y0, (BX)(CX*1)
+	MOVL         12(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y12, Y0, (BX)(CX*1)
+	MOVL         16(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y13, Y0, (BX)(CX*1)
+	MOVL         20(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y9, Y0, (BX)(CX*1)
 	VMOVUPS      256(R8), Y2
 	VMOVUPS      288(R8), Y3
 	VMOVUPS      320(R8), Y4
@@ -17291,8 +17967,8 @@ partialstore0:
 	VFMADD231PS  Y3, Y5, Y9
 	VBROADCASTSS 144(R9), Y3
 	VFMADD231PS  Y3, Y7, Y9
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore1
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y2, Y3, Y2
@@ -17303,18 +17979,24 @@ partialstore0:
 	VMAXPS       Y9, Y3, Y9
 
 partialstore1:
-	MOVL         24(SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         28(SI), AX
-	VMASKMOVPS   Y8, Y0, (BX)(AX*1)
-	MOVL         32(SI), AX
-	VMASKMOVPS   Y11, Y0, (BX)(AX*1)
-	MOVL         36(SI), AX
-	VMASKMOVPS   Y12, Y0, (BX)(AX*1)
-	MOVL         40(SI), AX
-	VMASKMOVPS   Y13, Y0, (BX)(AX*1)
-	MOVL         44(SI), AX
-	VMASKMOVPS   Y9, Y0, (BX)(AX*1)
+	MOVL         24(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         28(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y8, Y0, (BX)(CX*1)
+	MOVL         32(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y11, Y0, (BX)(CX*1)
+	MOVL         36(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y12, Y0, (BX)(CX*1)
+	MOVL         40(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y13, Y0, (BX)(CX*1)
+	MOVL         44(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y9, Y0, (BX)(CX*1)
 	VMOVUPS      512(R8), Y2
 	VMOVUPS      544(R8), Y3
 	VMOVUPS      576(R8), Y4
@@ -17371,8 +18053,8 @@ partialstore1:
 	VFMADD231PS  Y3, Y5, Y9
 	VBROADCASTSS 144(R9), Y3
 	VFMADD231PS  Y3, Y7, Y9
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore2
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y2, Y3, Y2
@@ -17383,18 +18065,24 @@ partialstore1:
 	VMAXPS       Y9, Y3, Y9
 
 partialstore2:
-	MOVL         48(SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         52(SI), AX
-	VMASKMOVPS   Y8, Y0, (BX)(AX*1)
-	MOVL         56(SI), AX
-	VMASKMOVPS   Y11, Y0, (BX)(AX*1)
-	MOVL         60(SI), AX
-	VMASKMOVPS   Y12, Y0, (BX)(AX*1)
-	MOVL         64(SI), AX
-	VMASKMOVPS   Y13, Y0, (BX)(AX*1)
-	MOVL         68(SI), AX
-	VMASKMOVPS   Y9, Y0, (BX)(AX*1)
+	MOVL         48(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         52(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y8, Y0, (BX)(CX*1)
+	MOVL         56(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y11, Y0, (BX)(CX*1)
+	MOVL         60(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y12, Y0, (BX)(CX*1)
+	MOVL         64(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y13, Y0, (BX)(CX*1)
+	MOVL         68(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y9, Y0, (BX)(CX*1)
 	VMOVUPS      768(R8), Y2
 	VMOVUPS      800(R8), Y3
 	VMOVUPS      832(R8), Y4
@@ -17451,8 +18139,8 @@ partialstore2:
 	VFMADD231PS  Y3, Y5, Y9
 	VBROADCASTSS 144(R9), Y3
 	VFMADD231PS  Y3, Y7, Y9
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore3
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y2, Y3, Y2
@@ -17463,18 +18151,24 @@ partialstore2:
 	VMAXPS       Y9, Y3, Y9
 
 partialstore3:
-	MOVL         72(SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         76(SI), AX
-	VMASKMOVPS   Y8, Y0, (BX)(AX*1)
-	MOVL         80(SI), AX
-	VMASKMOVPS   Y11, Y0, (BX)(AX*1)
-	MOVL         84(SI), AX
-	VMASKMOVPS   Y12, Y0, (BX)(AX*1)
-	MOVL         88(SI), AX
-	VMASKMOVPS   Y13, Y0, (BX)(AX*1)
-	MOVL         92(SI), AX
-	VMASKMOVPS   Y9, Y0, (BX)(AX*1)
+	MOVL         72(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         76(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y8, Y0, (BX)(CX*1)
+	MOVL         80(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y11, Y0, (BX)(CX*1)
+	MOVL         84(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y12, Y0, (BX)(CX*1)
+	MOVL         88(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y13, Y0, (BX)(CX*1)
+	MOVL         92(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y9, Y0, (BX)(CX*1)
 	VMOVUPS      1024(R8), Y2
 	VMOVUPS      1056(R8), Y3
 	VMOVUPS      1088(R8), Y4
@@ -17531,8 +18225,8 @@ partialstore3:
 	VFMADD231PS  Y3, Y5, Y9
 	VBROADCASTSS 144(R9), Y3
 	VFMADD231PS  Y3, Y7, Y9
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore4
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y2, Y3, Y2
@@ -17543,18 +18237,24 @@ partialstore3:
 	VMAXPS       Y9, Y3, Y9
 
 partialstore4:
-	MOVL         96(SI), AX
-	VMASKMOVPS   Y2, Y0, (BX)(AX*1)
-	MOVL         100(SI), AX
-	VMASKMOVPS   Y8, Y0, (BX)(AX*1)
-	MOVL         104(SI), AX
-	VMASKMOVPS   Y11, Y0, (BX)(AX*1)
-	MOVL         108(SI), AX
-	VMASKMOVPS   Y12, Y0, (BX)(AX*1)
-	MOVL         112(SI), AX
-	VMASKMOVPS   Y13, Y0, (BX)(AX*1)
-	MOVL         116(SI), AX
-	VMASKMOVPS   Y9, Y0, (BX)(AX*1)
+	MOVL         96(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y2, Y0, (BX)(CX*1)
+	MOVL         100(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y8, Y0, (BX)(CX*1)
+	MOVL         104(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y11, Y0, (BX)(CX*1)
+	MOVL         108(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y12, Y0, (BX)(CX*1)
+	MOVL         112(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y13, Y0, (BX)(CX*1)
+	MOVL         116(SI), CX
+	PREFETCHT0   (AX)(CX*1)
+	VMASKMOVPS   Y9, Y0, (BX)(CX*1)
 	VMOVUPS      1280(R8), Y2
 	VMOVUPS      1312(R8), Y3
 	VMOVUPS      1344(R8), Y4
@@ -17611,8 +18311,8 @@ partialstore4:
 	VFMADD231PS  Y3, Y5, Y9
 	VBROADCASTSS 144(R9), Y3
 	VFMADD231PS  Y3, Y7, Y9
-	MOVQ         a+0(FP), AX
-	CMPQ         96(AX), $+1
+	MOVQ         a+0(FP), CX
+	CMPQ         96(CX), $+1
 	JNE          partialstore5
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y2, Y3, Y2
@@ -17623,18 +18323,24 @@ partialstore4:
 	VMAXPS       Y9, Y3, Y9
 
 partialstore5:
-	MOVL       120(SI), AX
-	VMASKMOVPS Y2, Y0, (BX)(AX*1)
-	MOVL       124(SI), AX
-	VMASKMOVPS Y8, Y0, (BX)(AX*1)
-	MOVL       128(SI), AX
-	VMASKMOVPS Y11, Y0, (BX)(AX*1)
-	MOVL       132(SI), AX
-	VMASKMOVPS Y12, Y0, (BX)(AX*1)
-	MOVL       136(SI), AX
-	VMASKMOVPS Y1, Y0, (BX)(AX*1)
-	MOVL       140(SI), AX
-	VMASKMOVPS Y9, Y0, (BX)(AX*1)
+	MOVL       120(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y2, Y0, (BX)(CX*1)
+	MOVL       124(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y8, Y0, (BX)(CX*1)
+	MOVL       128(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y11, Y0, (BX)(CX*1)
+	MOVL       132(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y12, Y0, (BX)(CX*1)
+	MOVL       136(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y1, Y0, (BX)(CX*1)
+	MOVL       140(SI), CX
+	PREFETCHT0 (AX)(CX*1)
+	VMASKMOVPS Y9, Y0, (BX)(CX*1)
 
 done:
 	VZEROUPPER

@@ -239,8 +239,17 @@ func (s *winogradStep) transform(t *thread, k *winogradKernels, g *winogradSplit
 	at, step, position := s.inputAt(g, block)
 	a.to, a.toStep = t.at(at+slot*step), position
 	a.n = min(g.chans, c.inC-block*g.chans)
+	a.ahead = unsafe.Add(a.from, s.toNext(g, tile, &c.in))
 	k.input[s.m](a)
 	return inside
+}
+
+// toNext is the bytes from a tile's place in an image to that of the next tile.
+func (s *winogradStep) toNext(g *winogradSplit, tile int, i *image) int {
+	if tile%g.tileRow < g.tileRow-1 {
+		return s.m * i.pix
+	}
+	return s.m * (i.row - (g.tileRow-1)*i.pix)
 }
 
 // square fills a table with the places of n x n pixels from the first one.
@@ -328,12 +337,13 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	}
 	a.fromStep, a.act, a.ind = sumPosition, c.act, unsafe.Add(work, winogradPixels)
 	channels := min(panelWidth*np, c.channels-panelWidth*panel)
-	output := func(to unsafe.Pointer, tile int) {
+	output := func(to unsafe.Pointer, tile, next int) {
 		for p := range np {
 			a.from = unsafe.Add(sums, (tile-lo)*sumRow+4*panelWidth*p)
 			a.w = unsafe.Add(given, p*panelStride)
 			a.to = unsafe.Add(to, 4*panelWidth*p)
 			a.n = min(panelWidth, channels-panelWidth*p)
+			a.ahead = unsafe.Add(a.to, next)
 			k.output[s.m](a)
 		}
 	}
@@ -342,7 +352,7 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		for i := lo; i < hi; i++ {
 			var to unsafe.Pointer
 			to, inside = s.pixels(t, g, work, endRow, first+i, panel, inside)
-			output(to, i)
+			output(to, i, s.toNext(g, first+i, &c.out))
 		}
 		return
 	}
@@ -353,7 +363,7 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		n = min(hi-i, g.tileRow-(first+i)%g.tileRow, most)
 		square(unsafe.Slice((*uint32)(a.ind), s.m*s.m), s.m, n*s.m*sumRow, sumRow)
 		for j := range n {
-			output(unsafe.Add(weights, j*s.m*sumRow), i+j)
+			output(unsafe.Add(weights, j*s.m*sumRow), i+j, 0)
 		}
 		s.finish(t, g, weights, sumRow, endRow, first+i, n, panel, channels)
 	}

@@ -59,6 +59,7 @@ const (
 	winogradFromPosition = 120
 	winogradToPosition   = 128
 	winogradWPosition    = 136
+	winogradAhead        = 144
 
 	factorsInput6  = 0
 	factorsInput4  = 8
@@ -75,7 +76,7 @@ func WinogradOffsets() map[string]int {
 		"from": winogradFrom, "fromStep": winogradFromStep, "to": winogradTo, "toStep": winogradToStep, "ind": winogradInd,
 		"w": winogradW, "wStep": winogradWStep, "tmp": winogradTmp, "factors": winogradFactors, "n": winogradN,
 		"blocks": winogradBlocks, "add": winogradAdd, "act": winogradAct, "inOrder": winogradInOrder,
-		"positions": winogradPositions, "fromPosition": winogradFromPosition, "toPosition": winogradToPosition, "wPosition": winogradWPosition,
+		"positions": winogradPositions, "fromPosition": winogradFromPosition, "toPosition": winogradToPosition, "wPosition": winogradWPosition, "ahead": winogradAhead,
 	}
 }
 

@@ -102,16 +102,17 @@ func winogradInputX86(v *vector, name string, m int) {
 	v.Function(name, "func(a *winogradArgs)", name+" transforms the inputs of a tile; see winogradArgs.")
 	n, size := m+2, 4*v.floats()
 	args := v.Load("a")
-	r := v.fields(args, winogradFrom, winogradInd, winogradTo, winogradToStep, winogradTmp, winogradFactors, winogradN)
-	from, ind, to, toStep, tmp, count := r[0], r[1], r[2], r[3], r[4], r[6]
+	r := v.fields(args, winogradFrom, winogradInd, winogradTo, winogradToStep, winogradTmp, winogradFactors, winogradN, winogradAhead)
+	from, ind, to, toStep, tmp, count, ahead := r[0], r[1], r[2], r[3], r[4], r[6], r[7]
 	a := x86Arith{v, r[5]}
-	v.overVectors(count, []reg.GPVirtual{from, to}, func(label string, ms *masks) {
+	v.overVectors(count, []reg.GPVirtual{from, to, ahead}, func(label string, ms *masks) {
 		for i := range n {
 			var d []reg.VecVirtual
 			for j := range n {
 				off := v.GP64()
 				v.I(x86.MOVL(mem(ind, 4*(i*n+j)), off.As32()))
 				at := operand.Mem{Base: from, Index: off, Scale: 1}
+				v.I(x86.PREFETCHT0(operand.Mem{Base: ahead, Index: off, Scale: 1}))
 				if ms != nil {
 					d = append(d, v.loadMasked(at, *ms, 0))
 					continue
@@ -202,10 +203,10 @@ func winogradOutputX86(v *vector, name string, m int) {
 	v.Function(name, "func(a *winogradArgs)", name+" transforms the sums of a tile to outputs; see winogradArgs.")
 	n, size := m+2, 4*v.floats()
 	args := v.Load("a")
-	r := v.fields(args, winogradFrom, winogradFromStep, winogradTo, winogradInd, winogradW, winogradTmp, winogradFactors, winogradN)
-	from, fromStep, to, ind, w, tmp, count := r[0], r[1], r[2], r[3], r[4], r[5], r[7]
+	r := v.fields(args, winogradFrom, winogradFromStep, winogradTo, winogradInd, winogradW, winogradTmp, winogradFactors, winogradN, winogradAhead)
+	from, fromStep, to, ind, w, tmp, count, ahead := r[0], r[1], r[2], r[3], r[4], r[5], r[7], r[8]
 	a := x86Arith{v, r[6]}
-	v.overVectors(count, []reg.GPVirtual{from, to, w}, func(label string, ms *masks) {
+	v.overVectors(count, []reg.GPVirtual{from, to, w, ahead}, func(label string, ms *masks) {
 		next, row := v.columns(from, fromStep, n)
 		for j := range n {
 			var x []reg.VecVirtual
@@ -234,6 +235,7 @@ func winogradOutputX86(v *vector, name string, m int) {
 				off := v.GP64()
 				v.I(x86.MOVL(mem(ind, 4*(i*m+j)), off.As32()))
 				at := operand.Mem{Base: to, Index: off, Scale: 1}
+				v.I(x86.PREFETCHT0(operand.Mem{Base: ahead, Index: off, Scale: 1}))
 				if ms != nil {
 					v.storeMasked(y[j], *ms, 0, at)
 				} else {
