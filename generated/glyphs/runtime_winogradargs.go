@@ -45,6 +45,10 @@ type winogradArgs struct {
 	inOrder  int // how NEON's products load, see inOrder
 
 	positions, fromPosition, toPosition, wPosition int
+
+	// ahead is what the next tile's cells, or pixels, are relative to: input and output may
+	// ask for them to be in cache. It need not be valid.
+	ahead unsafe.Pointer
 }
 
 // expandPanel makes an expanded panel of one as it is in the file. tmp is
