@@ -37,6 +37,7 @@ type options struct {
 	write     bool
 	check     bool
 	functions bool
+	threads   int
 }
 
 func main() {
@@ -65,6 +66,7 @@ func run(args []string, w io.Writer) error {
 	f.BoolVar(&o.write, "write", false, "write the baseline")
 	f.BoolVar(&o.check, "check", false, "fail where a figure is over 2 % above the baseline's")
 	f.BoolVar(&o.functions, "functions", false, "print the functions that execute most instructions in each step")
+	f.IntVar(&o.threads, "threads", 1, "`number` of threads that plans are made for; one runs them")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func run(args []string, w io.Writer) error {
 
 // network measures one, the plan for planThreads too where that is asked for.
 func (o *options) network(ctx context.Context, tools *cost.Tools, model *cost.Model, work, param string) (*result, error) {
-	r, err := measure(ctx, tools, model, work, param, 1)
+	r, err := measure(ctx, tools, model, work, param, o.threads)
 	if err != nil || !slices.Contains(strings.Split(o.shared, ","), r.name) {
 		return r, err
 	}

@@ -386,6 +386,8 @@ done:
 // func winogradExpand2NEON(a *winogradArgs)
 TEXT ·winogradExpand2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
+	WORD $0xf9402080 // ldr x0, [x4, #64]
+	WORD $0xad42741c // ldp q28, q29, [x0, #64]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
 	WORD $0xf9400c82 // ldr x2, [x4, #24]
@@ -394,145 +396,134 @@ TEXT ·winogradExpand2NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b010425 // add x5, x1, x1, lsl #1
 	WORD $0xd2800086 // movz x6, #4, lsl #0
 	WORD $0x9b027cc6 // mul x6, x6, x2
-	WORD $0xd2800087 // movz x7, #4, lsl #0
-	WORD $0x9b067ce7 // mul x7, x7, x6
-	WORD $0xd10100e7 // sub x7, x7, #64
-	WORD $0x8b050008 // add x8, x0, x5
-	WORD $0x8b050109 // add x9, x8, x5
+	WORD $0x8b0504a7 // add x7, x5, x5, lsl #1
+	WORD $0xcb0703e7 // neg x7, x7
+	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xd2800088 // movz x8, #4, lsl #0
+	WORD $0x9b087cc8 // mul x8, x6, x8
+	WORD $0xcb0803e8 // neg x8, x8
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa0303e9 // mov x9, x3
 
 loop:
 	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
 	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
 	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1880 // fmla v0.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18a1 // fmla v1.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18c2 // fmla v2.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18e3 // fmla v3.4s, v7.4s, v29.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12810 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x0], x1
+	WORD $0x4cc12814 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x0], x1
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
 	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
+	WORD $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
+	WORD $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4fbd1880 // fmla v0.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18a1 // fmla v1.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18c2 // fmla v2.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18e3 // fmla v3.4s, v7.4s, v29.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x4cc12920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x1
-	WORD $0x4cc12924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9], x1
-	WORD $0x4cc12928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], x1
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4fbd1980 // fmla v0.4s, v12.4s, v29.s[3]
+	WORD $0x4fbd19a1 // fmla v1.4s, v13.4s, v29.s[3]
+	WORD $0x4fbd19c2 // fmla v2.4s, v14.4s, v29.s[3]
+	WORD $0x4fbd19e3 // fmla v3.4s, v15.4s, v29.s[3]
+	WORD $0x4fbd1a04 // fmla v4.4s, v16.4s, v29.s[3]
+	WORD $0x4fbd1a25 // fmla v5.4s, v17.4s, v29.s[3]
+	WORD $0x4fbd1a46 // fmla v6.4s, v18.4s, v29.s[3]
+	WORD $0x4fbd1a67 // fmla v7.4s, v19.4s, v29.s[3]
+	WORD $0x4fbd1a88 // fmla v8.4s, v20.4s, v29.s[3]
+	WORD $0x4fbd1aa9 // fmla v9.4s, v21.4s, v29.s[3]
+	WORD $0x4fbd1aca // fmla v10.4s, v22.4s, v29.s[3]
+	WORD $0x4fbd1aeb // fmla v11.4s, v23.4s, v29.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1880 // fmla v0.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18a1 // fmla v1.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18c2 // fmla v2.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18e3 // fmla v3.4s, v7.4s, v29.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x91010000 // add x0, x0, #64
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xcb070063 // sub x3, x3, x7
+	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
+	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
+	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1880 // fmla v0.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18a1 // fmla v1.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18c2 // fmla v2.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18e3 // fmla v3.4s, v7.4s, v29.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b070000 // add x0, x0, x7
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xaa0303e9 // mov x9, x3
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -540,6 +531,8 @@ loop:
 // func winogradExpandHalf2NEON(a *winogradArgs)
 TEXT ·winogradExpandHalf2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
+	WORD $0xf9402080 // ldr x0, [x4, #64]
+	WORD $0xad42741c // ldp q28, q29, [x0, #64]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
 	WORD $0xf9400c82 // ldr x2, [x4, #24]
@@ -548,11 +541,14 @@ TEXT ·winogradExpandHalf2NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b010425 // add x5, x1, x1, lsl #1
 	WORD $0xd2800086 // movz x6, #4, lsl #0
 	WORD $0x9b027cc6 // mul x6, x6, x2
-	WORD $0xd2800087 // movz x7, #4, lsl #0
-	WORD $0x9b067ce7 // mul x7, x7, x6
-	WORD $0xd10100e7 // sub x7, x7, #64
-	WORD $0x8b050008 // add x8, x0, x5
-	WORD $0x8b050109 // add x9, x8, x5
+	WORD $0x8b0504a7 // add x7, x5, x5, lsl #1
+	WORD $0xcb0703e7 // neg x7, x7
+	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xd2800088 // movz x8, #4, lsl #0
+	WORD $0x9b087cc8 // mul x8, x6, x8
+	WORD $0xcb0803e8 // neg x8, x8
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa0303e9 // mov x9, x3
 
 loop:
 	WORD $0xad400c01 // ldp q1, q3, [x0]
@@ -573,195 +569,166 @@ loop:
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
 	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
 	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1880 // fmla v0.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18a1 // fmla v1.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18c2 // fmla v2.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18e3 // fmla v3.4s, v7.4s, v29.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404c11 // ldp q17, q19, [x0]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad405c15 // ldp q21, q23, [x0]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e3ad4c6 // fadd v6.4s, v6.4s, v26.4s
+	WORD $0x4e3bd4e7 // fadd v7.4s, v7.4s, v27.4s
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
+	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
+	WORD $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD $0x4e3bd56b // fadd v11.4s, v11.4s, v27.4s
 	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
+	WORD $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
+	WORD $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4fbd1880 // fmla v0.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18a1 // fmla v1.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18c2 // fmla v2.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18e3 // fmla v3.4s, v7.4s, v29.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xad400d21 // ldp q1, q3, [x9]
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4fbd1980 // fmla v0.4s, v12.4s, v29.s[3]
+	WORD $0x4fbd19a1 // fmla v1.4s, v13.4s, v29.s[3]
+	WORD $0x4fbd19c2 // fmla v2.4s, v14.4s, v29.s[3]
+	WORD $0x4fbd19e3 // fmla v3.4s, v15.4s, v29.s[3]
+	WORD $0x4fbd1a04 // fmla v4.4s, v16.4s, v29.s[3]
+	WORD $0x4fbd1a25 // fmla v5.4s, v17.4s, v29.s[3]
+	WORD $0x4fbd1a46 // fmla v6.4s, v18.4s, v29.s[3]
+	WORD $0x4fbd1a67 // fmla v7.4s, v19.4s, v29.s[3]
+	WORD $0x4fbd1a88 // fmla v8.4s, v20.4s, v29.s[3]
+	WORD $0x4fbd1aa9 // fmla v9.4s, v21.4s, v29.s[3]
+	WORD $0x4fbd1aca // fmla v10.4s, v22.4s, v29.s[3]
+	WORD $0x4fbd1aeb // fmla v11.4s, v23.4s, v29.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1880 // fmla v0.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18a1 // fmla v1.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18c2 // fmla v2.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18e3 // fmla v3.4s, v7.4s, v29.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xad400c01 // ldp q1, q3, [x0]
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad401d25 // ldp q5, q7, [x9]
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad401c05 // ldp q5, q7, [x0]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
 	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad402d29 // ldp q9, q11, [x9]
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad402c09 // ldp q9, q11, [x0]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
 	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x8b010000 // add x0, x0, x1
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1880 // fmla v0.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18a1 // fmla v1.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18c2 // fmla v2.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18e3 // fmla v3.4s, v7.4s, v29.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x91008000 // add x0, x0, #32
-	WORD $0x91008108 // add x8, x8, #32
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xcb070063 // sub x3, x3, x7
+	WORD $0x8b070000 // add x0, x0, x7
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xaa0303e9 // mov x9, x3
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -770,7 +737,7 @@ loop:
 TEXT ·winogradOutput2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
 	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc03410 // ldr q16, [x0, #208]
+	WORD $0x3dc03c10 // ldr q16, [x0, #240]
 	WORD $0xf94000e0 // ldr x0, [x7]
 	WORD $0xf94004e1 // ldr x1, [x7, #8]
 	WORD $0xf9401ce2 // ldr x2, [x7, #56]
@@ -2011,7 +1978,7 @@ done:
 TEXT ·winogradExpand4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
-	WORD $0xad42741c // ldp q28, q29, [x0, #64]
+	WORD $0xad43741c // ldp q28, q29, [x0, #96]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
 	WORD $0xf9400c82 // ldr x2, [x4, #24]
@@ -2020,413 +1987,292 @@ TEXT ·winogradExpand4NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b010425 // add x5, x1, x1, lsl #1
 	WORD $0xd28000c6 // movz x6, #6, lsl #0
 	WORD $0x9b027cc6 // mul x6, x6, x2
-	WORD $0xd28000c7 // movz x7, #6, lsl #0
-	WORD $0x9b067ce7 // mul x7, x7, x6
-	WORD $0xd10100e7 // sub x7, x7, #64
-	WORD $0x8b050008 // add x8, x0, x5
-	WORD $0x8b050109 // add x9, x8, x5
+	WORD $0x8b0504a7 // add x7, x5, x5, lsl #1
+	WORD $0xcb0703e7 // neg x7, x7
+	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xd28000c8 // movz x8, #6, lsl #0
+	WORD $0x9b087cc8 // mul x8, x6, x8
+	WORD $0xcb0803e8 // neg x8, x8
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa0303e9 // mov x9, x3
 
 loop:
 	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
 	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
 	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12810 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x0], x1
+	WORD $0x4cc12814 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x0], x1
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
 	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4fbc1180 // fmla v0.4s, v12.4s, v28.s[1]
+	WORD $0x4fbc11a1 // fmla v1.4s, v13.4s, v28.s[1]
+	WORD $0x4fbc11c2 // fmla v2.4s, v14.4s, v28.s[1]
+	WORD $0x4fbc11e3 // fmla v3.4s, v15.4s, v28.s[1]
+	WORD $0x4fbc1204 // fmla v4.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc1225 // fmla v5.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc1246 // fmla v6.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc1267 // fmla v7.4s, v19.4s, v28.s[1]
+	WORD $0x4fbc1288 // fmla v8.4s, v20.4s, v28.s[1]
+	WORD $0x4fbc12a9 // fmla v9.4s, v21.4s, v28.s[1]
+	WORD $0x4fbc12ca // fmla v10.4s, v22.4s, v28.s[1]
+	WORD $0x4fbc12eb // fmla v11.4s, v23.4s, v28.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
 	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
 	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
 	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
-	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
-	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
-	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
-	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
-	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
-	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
-	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
-	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
-	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
-	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
-	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
-	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
-	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
-	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
-	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
-	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
-	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
-	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
-	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
-	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
-	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4f9c1980 // fmla v0.4s, v12.4s, v28.s[2]
+	WORD $0x4f9c19a1 // fmla v1.4s, v13.4s, v28.s[2]
+	WORD $0x4f9c19c2 // fmla v2.4s, v14.4s, v28.s[2]
+	WORD $0x4f9c19e3 // fmla v3.4s, v15.4s, v28.s[2]
+	WORD $0x4f9c1a04 // fmla v4.4s, v16.4s, v28.s[2]
+	WORD $0x4f9c1a25 // fmla v5.4s, v17.4s, v28.s[2]
+	WORD $0x4f9c1a46 // fmla v6.4s, v18.4s, v28.s[2]
+	WORD $0x4f9c1a67 // fmla v7.4s, v19.4s, v28.s[2]
+	WORD $0x4f9c1a88 // fmla v8.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aa9 // fmla v9.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1aca // fmla v10.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aeb // fmla v11.4s, v23.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9d1300 // fmla v0.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1321 // fmla v1.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1342 // fmla v2.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1363 // fmla v3.4s, v27.4s, v29.s[0]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9d1308 // fmla v8.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1329 // fmla v9.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134a // fmla v10.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136b // fmla v11.4s, v27.4s, v29.s[0]
 	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4fbc1980 // fmla v0.4s, v12.4s, v28.s[3]
+	WORD $0x4fbc19a1 // fmla v1.4s, v13.4s, v28.s[3]
+	WORD $0x4fbc19c2 // fmla v2.4s, v14.4s, v28.s[3]
+	WORD $0x4fbc19e3 // fmla v3.4s, v15.4s, v28.s[3]
+	WORD $0x4fbc1a04 // fmla v4.4s, v16.4s, v28.s[3]
+	WORD $0x4fbc1a25 // fmla v5.4s, v17.4s, v28.s[3]
+	WORD $0x4fbc1a46 // fmla v6.4s, v18.4s, v28.s[3]
+	WORD $0x4fbc1a67 // fmla v7.4s, v19.4s, v28.s[3]
+	WORD $0x4fbc1a88 // fmla v8.4s, v20.4s, v28.s[3]
+	WORD $0x4fbc1aa9 // fmla v9.4s, v21.4s, v28.s[3]
+	WORD $0x4fbc1aca // fmla v10.4s, v22.4s, v28.s[3]
+	WORD $0x4fbc1aeb // fmla v11.4s, v23.4s, v28.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
 	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
 	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
 	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4fbd1180 // fmla v0.4s, v12.4s, v29.s[1]
+	WORD $0x4fbd11a1 // fmla v1.4s, v13.4s, v29.s[1]
+	WORD $0x4fbd11c2 // fmla v2.4s, v14.4s, v29.s[1]
+	WORD $0x4fbd11e3 // fmla v3.4s, v15.4s, v29.s[1]
+	WORD $0x4fbd1204 // fmla v4.4s, v16.4s, v29.s[1]
+	WORD $0x4fbd1225 // fmla v5.4s, v17.4s, v29.s[1]
+	WORD $0x4fbd1246 // fmla v6.4s, v18.4s, v29.s[1]
+	WORD $0x4fbd1267 // fmla v7.4s, v19.4s, v29.s[1]
+	WORD $0x4fbd1288 // fmla v8.4s, v20.4s, v29.s[1]
+	WORD $0x4fbd12a9 // fmla v9.4s, v21.4s, v29.s[1]
+	WORD $0x4fbd12ca // fmla v10.4s, v22.4s, v29.s[1]
+	WORD $0x4fbd12eb // fmla v11.4s, v23.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
 	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
 	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
 	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
-	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
-	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
-	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
-	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
-	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
-	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
-	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
-	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
-	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
-	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
-	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
-	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
-	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
-	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
-	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
-	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
-	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
-	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
-	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
-	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
-	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
+	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
+	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
 	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
 	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
 	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
-	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
-	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
-	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x4cc12920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x1
-	WORD $0x4cc12924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9], x1
-	WORD $0x4cc12928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], x1
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
-	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
-	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
-	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x91010000 // add x0, x0, #64
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xcb070063 // sub x3, x3, x7
+	WORD $0x8b070000 // add x0, x0, x7
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xaa0303e9 // mov x9, x3
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -2435,7 +2281,7 @@ loop:
 TEXT ·winogradExpandHalf4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
-	WORD $0xad42741c // ldp q28, q29, [x0, #64]
+	WORD $0xad43741c // ldp q28, q29, [x0, #96]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
 	WORD $0xf9400c82 // ldr x2, [x4, #24]
@@ -2444,11 +2290,14 @@ TEXT ·winogradExpandHalf4NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b010425 // add x5, x1, x1, lsl #1
 	WORD $0xd28000c6 // movz x6, #6, lsl #0
 	WORD $0x9b027cc6 // mul x6, x6, x2
-	WORD $0xd28000c7 // movz x7, #6, lsl #0
-	WORD $0x9b067ce7 // mul x7, x7, x6
-	WORD $0xd10100e7 // sub x7, x7, #64
-	WORD $0x8b050008 // add x8, x0, x5
-	WORD $0x8b050109 // add x9, x8, x5
+	WORD $0x8b0504a7 // add x7, x5, x5, lsl #1
+	WORD $0xcb0703e7 // neg x7, x7
+	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xd28000c8 // movz x8, #6, lsl #0
+	WORD $0x9b087cc8 // mul x8, x6, x8
+	WORD $0xcb0803e8 // neg x8, x8
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa0303e9 // mov x9, x3
 
 loop:
 	WORD $0xad400c01 // ldp q1, q3, [x0]
@@ -2469,508 +2318,339 @@ loop:
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
 	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
 	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404c11 // ldp q17, q19, [x0]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad405c15 // ldp q21, q23, [x0]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
 	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4fbc1180 // fmla v0.4s, v12.4s, v28.s[1]
+	WORD $0x4fbc11a1 // fmla v1.4s, v13.4s, v28.s[1]
+	WORD $0x4fbc11c2 // fmla v2.4s, v14.4s, v28.s[1]
+	WORD $0x4fbc11e3 // fmla v3.4s, v15.4s, v28.s[1]
+	WORD $0x4fbc1204 // fmla v4.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc1225 // fmla v5.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc1246 // fmla v6.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc1267 // fmla v7.4s, v19.4s, v28.s[1]
+	WORD $0x4fbc1288 // fmla v8.4s, v20.4s, v28.s[1]
+	WORD $0x4fbc12a9 // fmla v9.4s, v21.4s, v28.s[1]
+	WORD $0x4fbc12ca // fmla v10.4s, v22.4s, v28.s[1]
+	WORD $0x4fbc12eb // fmla v11.4s, v23.4s, v28.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
 	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
 	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
 	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4f9c1980 // fmla v0.4s, v12.4s, v28.s[2]
+	WORD $0x4f9c19a1 // fmla v1.4s, v13.4s, v28.s[2]
+	WORD $0x4f9c19c2 // fmla v2.4s, v14.4s, v28.s[2]
+	WORD $0x4f9c19e3 // fmla v3.4s, v15.4s, v28.s[2]
+	WORD $0x4f9c1a04 // fmla v4.4s, v16.4s, v28.s[2]
+	WORD $0x4f9c1a25 // fmla v5.4s, v17.4s, v28.s[2]
+	WORD $0x4f9c1a46 // fmla v6.4s, v18.4s, v28.s[2]
+	WORD $0x4f9c1a67 // fmla v7.4s, v19.4s, v28.s[2]
+	WORD $0x4f9c1a88 // fmla v8.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aa9 // fmla v9.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1aca // fmla v10.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aeb // fmla v11.4s, v23.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
-	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
-	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
-	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
-	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
-	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
-	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
-	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f9d1300 // fmla v0.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1321 // fmla v1.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1342 // fmla v2.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1363 // fmla v3.4s, v27.4s, v29.s[0]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
-	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
-	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
-	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
-	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
-	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
-	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
-	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f9d1304 // fmla v4.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1325 // fmla v5.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d1346 // fmla v6.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d1367 // fmla v7.4s, v27.4s, v29.s[0]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
-	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
-	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
-	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
-	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
-	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
-	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
-	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4f9d1308 // fmla v8.4s, v24.4s, v29.s[0]
+	WORD $0x4f9d1329 // fmla v9.4s, v25.4s, v29.s[0]
+	WORD $0x4f9d134a // fmla v10.4s, v26.4s, v29.s[0]
+	WORD $0x4f9d136b // fmla v11.4s, v27.4s, v29.s[0]
 	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4fbc1980 // fmla v0.4s, v12.4s, v28.s[3]
+	WORD $0x4fbc19a1 // fmla v1.4s, v13.4s, v28.s[3]
+	WORD $0x4fbc19c2 // fmla v2.4s, v14.4s, v28.s[3]
+	WORD $0x4fbc19e3 // fmla v3.4s, v15.4s, v28.s[3]
+	WORD $0x4fbc1a04 // fmla v4.4s, v16.4s, v28.s[3]
+	WORD $0x4fbc1a25 // fmla v5.4s, v17.4s, v28.s[3]
+	WORD $0x4fbc1a46 // fmla v6.4s, v18.4s, v28.s[3]
+	WORD $0x4fbc1a67 // fmla v7.4s, v19.4s, v28.s[3]
+	WORD $0x4fbc1a88 // fmla v8.4s, v20.4s, v28.s[3]
+	WORD $0x4fbc1aa9 // fmla v9.4s, v21.4s, v28.s[3]
+	WORD $0x4fbc1aca // fmla v10.4s, v22.4s, v28.s[3]
+	WORD $0x4fbc1aeb // fmla v11.4s, v23.4s, v28.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
 	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
 	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
 	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4fbd1180 // fmla v0.4s, v12.4s, v29.s[1]
+	WORD $0x4fbd11a1 // fmla v1.4s, v13.4s, v29.s[1]
+	WORD $0x4fbd11c2 // fmla v2.4s, v14.4s, v29.s[1]
+	WORD $0x4fbd11e3 // fmla v3.4s, v15.4s, v29.s[1]
+	WORD $0x4fbd1204 // fmla v4.4s, v16.4s, v29.s[1]
+	WORD $0x4fbd1225 // fmla v5.4s, v17.4s, v29.s[1]
+	WORD $0x4fbd1246 // fmla v6.4s, v18.4s, v29.s[1]
+	WORD $0x4fbd1267 // fmla v7.4s, v19.4s, v29.s[1]
+	WORD $0x4fbd1288 // fmla v8.4s, v20.4s, v29.s[1]
+	WORD $0x4fbd12a9 // fmla v9.4s, v21.4s, v29.s[1]
+	WORD $0x4fbd12ca // fmla v10.4s, v22.4s, v29.s[1]
+	WORD $0x4fbd12eb // fmla v11.4s, v23.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
 	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
 	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
 	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
-	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
-	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
-	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
-	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
-	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
-	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
-	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
-	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
-	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
-	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
-	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
-	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
-	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
-	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
-	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
-	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
-	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
-	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
-	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
-	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
-	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
-	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
-	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
-	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
-	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
-	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
-	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xad400d21 // ldp q1, q3, [x9]
+	WORD $0xad400c01 // ldp q1, q3, [x0]
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad401d25 // ldp q5, q7, [x9]
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad401c05 // ldp q5, q7, [x0]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
 	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad402d29 // ldp q9, q11, [x9]
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad402c09 // ldp q9, q11, [x0]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
 	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x8b010000 // add x0, x0, x1
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
-	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
-	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
-	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
-	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
-	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
-	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
-	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
 	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
 	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
 	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
-	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
-	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
-	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
-	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
-	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
-	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
-	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
-	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
-	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
-	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
-	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4fbc1880 // fmla v0.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18a1 // fmla v1.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18c2 // fmla v2.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18e3 // fmla v3.4s, v7.4s, v28.s[3]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1080 // fmla v0.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10a1 // fmla v1.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10c2 // fmla v2.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10e3 // fmla v3.4s, v7.4s, v29.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x91008000 // add x0, x0, #32
-	WORD $0x91008108 // add x8, x8, #32
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xcb070063 // sub x3, x3, x7
+	WORD $0x8b070000 // add x0, x0, x7
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xaa0303e9 // mov x9, x3
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -2979,9 +2659,9 @@ loop:
 TEXT ·winogradOutput4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R8
 	WORD $0xf9402100 // ldr x0, [x8, #64]
-	WORD $0x3dc02806 // ldr q6, [x0, #160]
-	WORD $0x3dc02c07 // ldr q7, [x0, #176]
-	WORD $0x3dc03008 // ldr q8, [x0, #192]
+	WORD $0x3dc03006 // ldr q6, [x0, #192]
+	WORD $0x3dc03407 // ldr q7, [x0, #208]
+	WORD $0x3dc03808 // ldr q8, [x0, #224]
 	WORD $0xf9400105 // ldr x5, [x8]
 	WORD $0xf9400506 // ldr x6, [x8, #8]
 	WORD $0xf9401d04 // ldr x4, [x8, #56]
@@ -2993,9 +2673,9 @@ TEXT ·winogradOutput4NEON(SB), NOSPLIT, $0-8
 	WORD $0xf10040ff // cmp x7, #16
 	BLT  rest
 	WORD $0xf9402107 // ldr x7, [x8, #64]
-	WORD $0x3dc028fc // ldr q28, [x7, #160]
-	WORD $0x3dc02cfd // ldr q29, [x7, #176]
-	WORD $0x3dc030fe // ldr q30, [x7, #192]
+	WORD $0x3dc030fc // ldr q28, [x7, #192]
+	WORD $0x3dc034fd // ldr q29, [x7, #208]
+	WORD $0x3dc038fe // ldr q30, [x7, #224]
 	WORD $0xd28000c7 // movz x7, #6, lsl #0
 	WORD $0x9b077cc7 // mul x7, x6, x7
 	WORD $0x8b0708e8 // add x8, x7, x7, lsl #2
@@ -3956,8 +3636,8 @@ wide:
 	WORD $0x4fbc110e // fmla v14.4s, v8.4s, v28.s[1]
 	WORD $0x4e2ad440 // fadd v0.4s, v2.4s, v10.4s
 	WORD $0x4fbc10c0 // fmla v0.4s, v6.4s, v28.s[1]
-	WORD $0x4e20d5dd // fadd v29.4s, v14.4s, v0.4s
-	WORD $0x4ea0d5c0 // fsub v0.4s, v14.4s, v0.4s
+	WORD $0x4ea0d5dd // fsub v29.4s, v14.4s, v0.4s
+	WORD $0x4e20d5c0 // fadd v0.4s, v14.4s, v0.4s
 	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
 	WORD $0x4eac1d91 // mov v17.16b, v12.16b
 	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
@@ -3973,10 +3653,10 @@ wide:
 	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
 	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
 	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
-	WORD $0xad00745e // stp q30, q29, [x2]
-	WORD $0xad011840 // stp q0, q6, [x2, #32]
-	WORD $0xad020850 // stp q16, q2, [x2, #64]
-	WORD $0xad037c44 // stp q4, q31, [x2, #96]
+	WORD $0xad00085e // stp q30, q2, [x2]
+	WORD $0xad017444 // stp q4, q29, [x2, #32]
+	WORD $0xad021840 // stp q0, q6, [x2, #64]
+	WORD $0xad037c50 // stp q16, q31, [x2, #96]
 	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
 	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
 	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
@@ -3987,8 +3667,8 @@ wide:
 	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
 	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
 	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
-	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4ea0d43d // fsub v29.4s, v1.4s, v0.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
 	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
 	WORD $0x4ead1da6 // mov v6.16b, v13.16b
 	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
@@ -4004,10 +3684,10 @@ wide:
 	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
 	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
 	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
-	WORD $0xad0075de // stp q30, q29, [x14]
-	WORD $0xad0105c0 // stp q0, q1, [x14, #32]
-	WORD $0xad020dc4 // stp q4, q3, [x14, #64]
-	WORD $0xad037dc2 // stp q2, q31, [x14, #96]
+	WORD $0xad000dde // stp q30, q3, [x14]
+	WORD $0xad0175c2 // stp q2, q29, [x14, #32]
+	WORD $0xad0205c0 // stp q0, q1, [x14, #64]
+	WORD $0xad037dc4 // stp q4, q31, [x14, #96]
 	WORD $0x2944402f // ldp w15, w16, [x1, #32]
 	WORD $0x8b0001ef // add x15, x15, x0
 	WORD $0xad4005e0 // ldp q0, q1, [x15]
@@ -4038,8 +3718,8 @@ wide:
 	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
 	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
 	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
-	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eaed41d // fsub v29.4s, v0.4s, v14.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
 	WORD $0x4eac1d91 // mov v17.16b, v12.16b
 	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
@@ -4055,10 +3735,10 @@ wide:
 	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
 	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
 	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
-	WORD $0xad04745e // stp q30, q29, [x2, #128]
-	WORD $0xad051840 // stp q0, q6, [x2, #160]
-	WORD $0xad060850 // stp q16, q2, [x2, #192]
-	WORD $0xad077c44 // stp q4, q31, [x2, #224]
+	WORD $0xad04085e // stp q30, q2, [x2, #128]
+	WORD $0xad057444 // stp q4, q29, [x2, #160]
+	WORD $0xad061840 // stp q0, q6, [x2, #192]
+	WORD $0xad077c50 // stp q16, q31, [x2, #224]
 	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
 	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
 	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
@@ -4069,8 +3749,8 @@ wide:
 	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
 	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
 	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
-	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4ea0d43d // fsub v29.4s, v1.4s, v0.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
 	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
 	WORD $0x4ead1da6 // mov v6.16b, v13.16b
 	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
@@ -4086,10 +3766,10 @@ wide:
 	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
 	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
 	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
-	WORD $0xad0475de // stp q30, q29, [x14, #128]
-	WORD $0xad0505c0 // stp q0, q1, [x14, #160]
-	WORD $0xad060dc4 // stp q4, q3, [x14, #192]
-	WORD $0xad077dc2 // stp q2, q31, [x14, #224]
+	WORD $0xad040dde // stp q30, q3, [x14, #128]
+	WORD $0xad0575c2 // stp q2, q29, [x14, #160]
+	WORD $0xad0605c0 // stp q0, q1, [x14, #192]
+	WORD $0xad077dc4 // stp q4, q31, [x14, #224]
 	WORD $0x2948402f // ldp w15, w16, [x1, #64]
 	WORD $0x8b0001ef // add x15, x15, x0
 	WORD $0xad4005e0 // ldp q0, q1, [x15]
@@ -4120,8 +3800,8 @@ wide:
 	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
 	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
 	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
-	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eaed41d // fsub v29.4s, v0.4s, v14.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
 	WORD $0x4eac1d91 // mov v17.16b, v12.16b
 	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
@@ -4137,10 +3817,10 @@ wide:
 	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
 	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
 	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
-	WORD $0xad08745e // stp q30, q29, [x2, #256]
-	WORD $0xad091840 // stp q0, q6, [x2, #288]
-	WORD $0xad0a0850 // stp q16, q2, [x2, #320]
-	WORD $0xad0b7c44 // stp q4, q31, [x2, #352]
+	WORD $0xad08085e // stp q30, q2, [x2, #256]
+	WORD $0xad097444 // stp q4, q29, [x2, #288]
+	WORD $0xad0a1840 // stp q0, q6, [x2, #320]
+	WORD $0xad0b7c50 // stp q16, q31, [x2, #352]
 	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
 	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
 	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
@@ -4151,8 +3831,8 @@ wide:
 	WORD $0x4fbc1120 // fmla v0.4s, v9.4s, v28.s[1]
 	WORD $0x4e2bd461 // fadd v1.4s, v3.4s, v11.4s
 	WORD $0x4fbc10e1 // fmla v1.4s, v7.4s, v28.s[1]
-	WORD $0x4e21d41d // fadd v29.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d41d // fsub v29.4s, v0.4s, v1.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
 	WORD $0x4ead1da6 // mov v6.16b, v13.16b
 	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
@@ -4168,10 +3848,10 @@ wide:
 	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
 	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
 	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
-	WORD $0xad0875de // stp q30, q29, [x14, #256]
-	WORD $0xad0905c0 // stp q0, q1, [x14, #288]
-	WORD $0xad0a0dc4 // stp q4, q3, [x14, #320]
-	WORD $0xad0b7dc2 // stp q2, q31, [x14, #352]
+	WORD $0xad080dde // stp q30, q3, [x14, #256]
+	WORD $0xad0975c2 // stp q2, q29, [x14, #288]
+	WORD $0xad0a05c0 // stp q0, q1, [x14, #320]
+	WORD $0xad0b7dc4 // stp q4, q31, [x14, #352]
 	WORD $0x294c402f // ldp w15, w16, [x1, #96]
 	WORD $0x8b0001ef // add x15, x15, x0
 	WORD $0xad4005e0 // ldp q0, q1, [x15]
@@ -4202,8 +3882,8 @@ wide:
 	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
 	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
 	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
-	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eaed41d // fsub v29.4s, v0.4s, v14.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
 	WORD $0x4eac1d90 // mov v16.16b, v12.16b
 	WORD $0x4f9c1890 // fmla v16.4s, v4.4s, v28.s[2]
@@ -4219,10 +3899,10 @@ wide:
 	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
 	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
 	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
-	WORD $0xad0c745e // stp q30, q29, [x2, #384]
-	WORD $0xad0d1840 // stp q0, q6, [x2, #416]
-	WORD $0xad0e0850 // stp q16, q2, [x2, #448]
-	WORD $0xad0f7c44 // stp q4, q31, [x2, #480]
+	WORD $0xad0c085e // stp q30, q2, [x2, #384]
+	WORD $0xad0d7444 // stp q4, q29, [x2, #416]
+	WORD $0xad0e1840 // stp q0, q6, [x2, #448]
+	WORD $0xad0f7c50 // stp q16, q31, [x2, #480]
 	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
 	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
 	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
@@ -4233,8 +3913,8 @@ wide:
 	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
 	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
 	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
-	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4ea0d43d // fsub v29.4s, v1.4s, v0.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
 	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
 	WORD $0x4ead1da4 // mov v4.16b, v13.16b
 	WORD $0x4f9c18a4 // fmla v4.4s, v5.4s, v28.s[2]
@@ -4250,10 +3930,10 @@ wide:
 	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
 	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
 	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
-	WORD $0xad0c75de // stp q30, q29, [x14, #384]
-	WORD $0xad0d05c0 // stp q0, q1, [x14, #416]
-	WORD $0xad0e0dc4 // stp q4, q3, [x14, #448]
-	WORD $0xad0f7dc2 // stp q2, q31, [x14, #480]
+	WORD $0xad0c0dde // stp q30, q3, [x14, #384]
+	WORD $0xad0d75c2 // stp q2, q29, [x14, #416]
+	WORD $0xad0e05c0 // stp q0, q1, [x14, #448]
+	WORD $0xad0f7dc4 // stp q4, q31, [x14, #480]
 	WORD $0x2950402f // ldp w15, w16, [x1, #128]
 	WORD $0x8b0001ef // add x15, x15, x0
 	WORD $0xad4005e0 // ldp q0, q1, [x15]
@@ -4284,8 +3964,8 @@ wide:
 	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
 	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
 	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
-	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eaed41d // fsub v29.4s, v0.4s, v14.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
 	WORD $0x4eac1d91 // mov v17.16b, v12.16b
 	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
@@ -4301,10 +3981,10 @@ wide:
 	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
 	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
 	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
-	WORD $0xad10745e // stp q30, q29, [x2, #512]
-	WORD $0xad111840 // stp q0, q6, [x2, #544]
-	WORD $0xad120850 // stp q16, q2, [x2, #576]
-	WORD $0xad137c44 // stp q4, q31, [x2, #608]
+	WORD $0xad10085e // stp q30, q2, [x2, #512]
+	WORD $0xad117444 // stp q4, q29, [x2, #544]
+	WORD $0xad121840 // stp q0, q6, [x2, #576]
+	WORD $0xad137c50 // stp q16, q31, [x2, #608]
 	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
 	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
 	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
@@ -4315,8 +3995,8 @@ wide:
 	WORD $0x4fbc1120 // fmla v0.4s, v9.4s, v28.s[1]
 	WORD $0x4e2bd461 // fadd v1.4s, v3.4s, v11.4s
 	WORD $0x4fbc10e1 // fmla v1.4s, v7.4s, v28.s[1]
-	WORD $0x4e21d41d // fadd v29.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d41d // fsub v29.4s, v0.4s, v1.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
 	WORD $0x4ead1da4 // mov v4.16b, v13.16b
 	WORD $0x4f9c18a4 // fmla v4.4s, v5.4s, v28.s[2]
@@ -4332,10 +4012,10 @@ wide:
 	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
 	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
 	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
-	WORD $0xad1075de // stp q30, q29, [x14, #512]
-	WORD $0xad1105c0 // stp q0, q1, [x14, #544]
-	WORD $0xad120dc4 // stp q4, q3, [x14, #576]
-	WORD $0xad137dc2 // stp q2, q31, [x14, #608]
+	WORD $0xad100dde // stp q30, q3, [x14, #512]
+	WORD $0xad1175c2 // stp q2, q29, [x14, #544]
+	WORD $0xad1205c0 // stp q0, q1, [x14, #576]
+	WORD $0xad137dc4 // stp q4, q31, [x14, #608]
 	WORD $0x2954402f // ldp w15, w16, [x1, #160]
 	WORD $0x8b0001ef // add x15, x15, x0
 	WORD $0xad4005e0 // ldp q0, q1, [x15]
@@ -4366,8 +4046,8 @@ wide:
 	WORD $0x4fbc110e // fmla v14.4s, v8.4s, v28.s[1]
 	WORD $0x4e2ad440 // fadd v0.4s, v2.4s, v10.4s
 	WORD $0x4fbc10c0 // fmla v0.4s, v6.4s, v28.s[1]
-	WORD $0x4e20d5dd // fadd v29.4s, v14.4s, v0.4s
-	WORD $0x4ea0d5c0 // fsub v0.4s, v14.4s, v0.4s
+	WORD $0x4ea0d5dd // fsub v29.4s, v14.4s, v0.4s
+	WORD $0x4e20d5c0 // fadd v0.4s, v14.4s, v0.4s
 	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
 	WORD $0x4eac1d90 // mov v16.16b, v12.16b
 	WORD $0x4f9c1890 // fmla v16.4s, v4.4s, v28.s[2]
@@ -4383,10 +4063,10 @@ wide:
 	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
 	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
 	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
-	WORD $0xad14745e // stp q30, q29, [x2, #640]
-	WORD $0xad151840 // stp q0, q6, [x2, #672]
-	WORD $0xad160850 // stp q16, q2, [x2, #704]
-	WORD $0xad177c44 // stp q4, q31, [x2, #736]
+	WORD $0xad14085e // stp q30, q2, [x2, #640]
+	WORD $0xad157444 // stp q4, q29, [x2, #672]
+	WORD $0xad161840 // stp q0, q6, [x2, #704]
+	WORD $0xad177c50 // stp q16, q31, [x2, #736]
 	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
 	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
 	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
@@ -4397,8 +4077,8 @@ wide:
 	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
 	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
 	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
-	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4ea0d43d // fsub v29.4s, v1.4s, v0.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
 	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
 	WORD $0x4ead1da6 // mov v6.16b, v13.16b
 	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
@@ -4414,10 +4094,10 @@ wide:
 	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
 	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
 	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
-	WORD $0xad1475de // stp q30, q29, [x14, #640]
-	WORD $0xad1505c0 // stp q0, q1, [x14, #672]
-	WORD $0xad160dc4 // stp q4, q3, [x14, #704]
-	WORD $0xad177dc2 // stp q2, q31, [x14, #736]
+	WORD $0xad140dde // stp q30, q3, [x14, #640]
+	WORD $0xad1575c2 // stp q2, q29, [x14, #672]
+	WORD $0xad1605c0 // stp q0, q1, [x14, #704]
+	WORD $0xad177dc4 // stp q4, q31, [x14, #736]
 	WORD $0x2958402f // ldp w15, w16, [x1, #192]
 	WORD $0x8b0001ef // add x15, x15, x0
 	WORD $0xad4005e0 // ldp q0, q1, [x15]
@@ -4448,8 +4128,8 @@ wide:
 	WORD $0x4fbc110e // fmla v14.4s, v8.4s, v28.s[1]
 	WORD $0x4e2ad440 // fadd v0.4s, v2.4s, v10.4s
 	WORD $0x4fbc10c0 // fmla v0.4s, v6.4s, v28.s[1]
-	WORD $0x4e20d5dd // fadd v29.4s, v14.4s, v0.4s
-	WORD $0x4ea0d5c0 // fsub v0.4s, v14.4s, v0.4s
+	WORD $0x4ea0d5dd // fsub v29.4s, v14.4s, v0.4s
+	WORD $0x4e20d5c0 // fadd v0.4s, v14.4s, v0.4s
 	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
 	WORD $0x4eac1d91 // mov v17.16b, v12.16b
 	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
@@ -4465,10 +4145,10 @@ wide:
 	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
 	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
 	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
-	WORD $0xad18745e // stp q30, q29, [x2, #768]
-	WORD $0xad191840 // stp q0, q6, [x2, #800]
-	WORD $0xad1a0850 // stp q16, q2, [x2, #832]
-	WORD $0xad1b7c44 // stp q4, q31, [x2, #864]
+	WORD $0xad18085e // stp q30, q2, [x2, #768]
+	WORD $0xad197444 // stp q4, q29, [x2, #800]
+	WORD $0xad1a1840 // stp q0, q6, [x2, #832]
+	WORD $0xad1b7c50 // stp q16, q31, [x2, #864]
 	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
 	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
 	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
@@ -4479,8 +4159,8 @@ wide:
 	WORD $0x4fbc1120 // fmla v0.4s, v9.4s, v28.s[1]
 	WORD $0x4e2bd461 // fadd v1.4s, v3.4s, v11.4s
 	WORD $0x4fbc10e1 // fmla v1.4s, v7.4s, v28.s[1]
-	WORD $0x4e21d41d // fadd v29.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d41d // fsub v29.4s, v0.4s, v1.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
 	WORD $0x4ead1da6 // mov v6.16b, v13.16b
 	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
@@ -4496,10 +4176,10 @@ wide:
 	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
 	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
 	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
-	WORD $0xad1875de // stp q30, q29, [x14, #768]
-	WORD $0xad1905c0 // stp q0, q1, [x14, #800]
-	WORD $0xad1a0dc4 // stp q4, q3, [x14, #832]
-	WORD $0xad1b7dc2 // stp q2, q31, [x14, #864]
+	WORD $0xad180dde // stp q30, q3, [x14, #768]
+	WORD $0xad1975c2 // stp q2, q29, [x14, #800]
+	WORD $0xad1a05c0 // stp q0, q1, [x14, #832]
+	WORD $0xad1b7dc4 // stp q4, q31, [x14, #864]
 	WORD $0x295c402f // ldp w15, w16, [x1, #224]
 	WORD $0x8b0001ef // add x15, x15, x0
 	WORD $0xad4005e0 // ldp q0, q1, [x15]
@@ -4530,8 +4210,8 @@ wide:
 	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
 	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
 	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
-	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eaed41d // fsub v29.4s, v0.4s, v14.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
 	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
 	WORD $0x4eac1d91 // mov v17.16b, v12.16b
 	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
@@ -4547,10 +4227,10 @@ wide:
 	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
 	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
 	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
-	WORD $0xad1c745e // stp q30, q29, [x2, #896]
-	WORD $0xad1d1840 // stp q0, q6, [x2, #928]
-	WORD $0xad1e0850 // stp q16, q2, [x2, #960]
-	WORD $0xad1f7c44 // stp q4, q31, [x2, #992]
+	WORD $0xad1c085e // stp q30, q2, [x2, #896]
+	WORD $0xad1d7444 // stp q4, q29, [x2, #928]
+	WORD $0xad1e1840 // stp q0, q6, [x2, #960]
+	WORD $0xad1f7c50 // stp q16, q31, [x2, #992]
 	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
 	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
 	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
@@ -4561,8 +4241,8 @@ wide:
 	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
 	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
 	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
-	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4ea0d43d // fsub v29.4s, v1.4s, v0.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
 	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
 	WORD $0x4ead1da4 // mov v4.16b, v13.16b
 	WORD $0x4f9c18a4 // fmla v4.4s, v5.4s, v28.s[2]
@@ -4578,10 +4258,10 @@ wide:
 	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
 	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
 	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
-	WORD $0xad1c75de // stp q30, q29, [x14, #896]
-	WORD $0xad1d05c0 // stp q0, q1, [x14, #928]
-	WORD $0xad1e0dc4 // stp q4, q3, [x14, #960]
-	WORD $0xad1f7dc2 // stp q2, q31, [x14, #992]
+	WORD $0xad1c0dde // stp q30, q3, [x14, #896]
+	WORD $0xad1d75c2 // stp q2, q29, [x14, #928]
+	WORD $0xad1e05c0 // stp q0, q1, [x14, #960]
+	WORD $0xad1f7dc4 // stp q4, q31, [x14, #992]
 	WORD $0x91008000 // add x0, x0, #32
 	WORD $0xd280004f // movz x15, #2, lsl #0
 	JMP  quads
@@ -4613,8 +4293,8 @@ narrow:
 	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
 	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
-	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4fd // fsub v29.4s, v7.4s, v0.4s
+	WORD $0x4e20d4e0 // fadd v0.4s, v7.4s, v0.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
 	WORD $0x4f9c1849 // fmla v9.4s, v2.4s, v28.s[2]
@@ -4630,10 +4310,10 @@ narrow:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad00745e // stp q30, q29, [x2]
-	WORD $0xad010c40 // stp q0, q3, [x2, #32]
-	WORD $0xad020448 // stp q8, q1, [x2, #64]
-	WORD $0xad037c42 // stp q2, q31, [x2, #96]
+	WORD $0xad00045e // stp q30, q1, [x2]
+	WORD $0xad017442 // stp q2, q29, [x2, #32]
+	WORD $0xad020c40 // stp q0, q3, [x2, #64]
+	WORD $0xad037c48 // stp q8, q31, [x2, #96]
 	WORD $0x2944402f // ldp w15, w16, [x1, #32]
 	WORD $0x3cef6800 // ldr q0, [x0, x15]
 	WORD $0x3cf06801 // ldr q1, [x0, x16]
@@ -4656,8 +4336,8 @@ narrow:
 	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
-	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4ea7d41d // fsub v29.4s, v0.4s, v7.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -4673,10 +4353,10 @@ narrow:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad04745e // stp q30, q29, [x2, #128]
-	WORD $0xad050c40 // stp q0, q3, [x2, #160]
-	WORD $0xad060448 // stp q8, q1, [x2, #192]
-	WORD $0xad077c42 // stp q2, q31, [x2, #224]
+	WORD $0xad04045e // stp q30, q1, [x2, #128]
+	WORD $0xad057442 // stp q2, q29, [x2, #160]
+	WORD $0xad060c40 // stp q0, q3, [x2, #192]
+	WORD $0xad077c48 // stp q8, q31, [x2, #224]
 	WORD $0x2948402f // ldp w15, w16, [x1, #64]
 	WORD $0x3cef6800 // ldr q0, [x0, x15]
 	WORD $0x3cf06801 // ldr q1, [x0, x16]
@@ -4699,8 +4379,8 @@ narrow:
 	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
-	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4ea7d41d // fsub v29.4s, v0.4s, v7.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -4716,10 +4396,10 @@ narrow:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad08745e // stp q30, q29, [x2, #256]
-	WORD $0xad090c40 // stp q0, q3, [x2, #288]
-	WORD $0xad0a0448 // stp q8, q1, [x2, #320]
-	WORD $0xad0b7c42 // stp q2, q31, [x2, #352]
+	WORD $0xad08045e // stp q30, q1, [x2, #256]
+	WORD $0xad097442 // stp q2, q29, [x2, #288]
+	WORD $0xad0a0c40 // stp q0, q3, [x2, #320]
+	WORD $0xad0b7c48 // stp q8, q31, [x2, #352]
 	WORD $0x294c402f // ldp w15, w16, [x1, #96]
 	WORD $0x3cef6800 // ldr q0, [x0, x15]
 	WORD $0x3cf06801 // ldr q1, [x0, x16]
@@ -4742,8 +4422,8 @@ narrow:
 	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
-	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4ea7d41d // fsub v29.4s, v0.4s, v7.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
 	WORD $0x4f9c1849 // fmla v9.4s, v2.4s, v28.s[2]
@@ -4759,10 +4439,10 @@ narrow:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad0c745e // stp q30, q29, [x2, #384]
-	WORD $0xad0d0c40 // stp q0, q3, [x2, #416]
-	WORD $0xad0e0448 // stp q8, q1, [x2, #448]
-	WORD $0xad0f7c42 // stp q2, q31, [x2, #480]
+	WORD $0xad0c045e // stp q30, q1, [x2, #384]
+	WORD $0xad0d7442 // stp q2, q29, [x2, #416]
+	WORD $0xad0e0c40 // stp q0, q3, [x2, #448]
+	WORD $0xad0f7c48 // stp q8, q31, [x2, #480]
 	WORD $0x2950402f // ldp w15, w16, [x1, #128]
 	WORD $0x3cef6800 // ldr q0, [x0, x15]
 	WORD $0x3cf06801 // ldr q1, [x0, x16]
@@ -4785,8 +4465,8 @@ narrow:
 	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
-	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4ea7d41d // fsub v29.4s, v0.4s, v7.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -4802,10 +4482,10 @@ narrow:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad10745e // stp q30, q29, [x2, #512]
-	WORD $0xad110c40 // stp q0, q3, [x2, #544]
-	WORD $0xad120448 // stp q8, q1, [x2, #576]
-	WORD $0xad137c42 // stp q2, q31, [x2, #608]
+	WORD $0xad10045e // stp q30, q1, [x2, #512]
+	WORD $0xad117442 // stp q2, q29, [x2, #544]
+	WORD $0xad120c40 // stp q0, q3, [x2, #576]
+	WORD $0xad137c48 // stp q8, q31, [x2, #608]
 	WORD $0x2954402f // ldp w15, w16, [x1, #160]
 	WORD $0x3cef6800 // ldr q0, [x0, x15]
 	WORD $0x3cf06801 // ldr q1, [x0, x16]
@@ -4828,8 +4508,8 @@ narrow:
 	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
 	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
-	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4fd // fsub v29.4s, v7.4s, v0.4s
+	WORD $0x4e20d4e0 // fadd v0.4s, v7.4s, v0.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -4845,10 +4525,10 @@ narrow:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad14745e // stp q30, q29, [x2, #640]
-	WORD $0xad150c40 // stp q0, q3, [x2, #672]
-	WORD $0xad160448 // stp q8, q1, [x2, #704]
-	WORD $0xad177c42 // stp q2, q31, [x2, #736]
+	WORD $0xad14045e // stp q30, q1, [x2, #640]
+	WORD $0xad157442 // stp q2, q29, [x2, #672]
+	WORD $0xad160c40 // stp q0, q3, [x2, #704]
+	WORD $0xad177c48 // stp q8, q31, [x2, #736]
 	WORD $0x2958402f // ldp w15, w16, [x1, #192]
 	WORD $0x3cef6800 // ldr q0, [x0, x15]
 	WORD $0x3cf06801 // ldr q1, [x0, x16]
@@ -4871,8 +4551,8 @@ narrow:
 	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
 	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
-	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4fd // fsub v29.4s, v7.4s, v0.4s
+	WORD $0x4e20d4e0 // fadd v0.4s, v7.4s, v0.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
 	WORD $0x4f9c1849 // fmla v9.4s, v2.4s, v28.s[2]
@@ -4888,10 +4568,10 @@ narrow:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad18745e // stp q30, q29, [x2, #768]
-	WORD $0xad190c40 // stp q0, q3, [x2, #800]
-	WORD $0xad1a0448 // stp q8, q1, [x2, #832]
-	WORD $0xad1b7c42 // stp q2, q31, [x2, #864]
+	WORD $0xad18045e // stp q30, q1, [x2, #768]
+	WORD $0xad197442 // stp q2, q29, [x2, #800]
+	WORD $0xad1a0c40 // stp q0, q3, [x2, #832]
+	WORD $0xad1b7c48 // stp q8, q31, [x2, #864]
 	WORD $0x295c402f // ldp w15, w16, [x1, #224]
 	WORD $0x3cef6800 // ldr q0, [x0, x15]
 	WORD $0x3cf06801 // ldr q1, [x0, x16]
@@ -4914,8 +4594,8 @@ narrow:
 	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
 	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
-	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4fd // fsub v29.4s, v7.4s, v0.4s
+	WORD $0x4e20d4e0 // fadd v0.4s, v7.4s, v0.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -4931,10 +4611,10 @@ narrow:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad1c745e // stp q30, q29, [x2, #896]
-	WORD $0xad1d0c40 // stp q0, q3, [x2, #928]
-	WORD $0xad1e0448 // stp q8, q1, [x2, #960]
-	WORD $0xad1f7c42 // stp q2, q31, [x2, #992]
+	WORD $0xad1c045e // stp q30, q1, [x2, #896]
+	WORD $0xad1d7442 // stp q2, q29, [x2, #928]
+	WORD $0xad1e0c40 // stp q0, q3, [x2, #960]
+	WORD $0xad1f7c48 // stp q8, q31, [x2, #992]
 	WORD $0x91004000 // add x0, x0, #16
 	WORD $0xd280002f // movz x15, #1, lsl #0
 
@@ -4963,10 +4643,10 @@ quad:
 	WORD $0x4fbc10ec // fmla v12.4s, v7.4s, v28.s[1]
 	WORD $0x4e29d4cd // fadd v13.4s, v6.4s, v9.4s
 	WORD $0x4fbc114d // fmla v13.4s, v10.4s, v28.s[1]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x3cb168cb // str q11, [x6, x17]
 	WORD $0x4eadd58b // fsub v11.4s, v12.4s, v13.4s
-	WORD $0x3cb168eb // str q11, [x7, x17]
+	WORD $0x3cb1690b // str q11, [x8, x17]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x3cb1692b // str q11, [x9, x17]
 	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
 	WORD $0x4ea51cab // mov v11.16b, v5.16b
 	WORD $0x4f9c190b // fmla v11.4s, v8.4s, v28.s[2]
@@ -4975,17 +4655,17 @@ quad:
 	WORD $0x4fbb10cd // fmla v13.4s, v6.4s, v27.s[1]
 	WORD $0x4fbb192d // fmla v13.4s, v9.4s, v27.s[3]
 	WORD $0x4e2dd56c // fadd v12.4s, v11.4s, v13.4s
-	WORD $0x3cb1690c // str q12, [x8, x17]
+	WORD $0x3cb1694c // str q12, [x10, x17]
 	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
-	WORD $0x3cb1692b // str q11, [x9, x17]
+	WORD $0x3cb1696b // str q11, [x11, x17]
 	WORD $0x4fbc18e8 // fmla v8.4s, v7.4s, v28.s[3]
 	WORD $0x4f9b1105 // fmla v5.4s, v8.4s, v27.s[0]
 	WORD $0x4fbb18ca // fmla v10.4s, v6.4s, v27.s[3]
 	WORD $0x4fbb112a // fmla v10.4s, v9.4s, v27.s[1]
 	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
-	WORD $0x3cb16946 // str q6, [x10, x17]
+	WORD $0x3cb168c6 // str q6, [x6, x17]
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x3cb16965 // str q5, [x11, x17]
+	WORD $0x3cb168e5 // str q5, [x7, x17]
 	WORD $0x8b040231 // add x17, x17, x4
 	WORD $0x4ea1d405 // fsub v5.4s, v0.4s, v1.4s
 	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
@@ -4999,10 +4679,10 @@ quad:
 	WORD $0x4fbc1004 // fmla v4.4s, v0.4s, v28.s[1]
 	WORD $0x4e3ed7e5 // fadd v5.4s, v31.4s, v30.4s
 	WORD $0x4fbc1045 // fmla v5.4s, v2.4s, v28.s[1]
-	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
-	WORD $0x3cb168c3 // str q3, [x6, x17]
 	WORD $0x4ea5d483 // fsub v3.4s, v4.4s, v5.4s
-	WORD $0x3cb168e3 // str q3, [x7, x17]
+	WORD $0x3cb16903 // str q3, [x8, x17]
+	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
+	WORD $0x3cb16923 // str q3, [x9, x17]
 	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
 	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
 	WORD $0x4f9c1823 // fmla v3.4s, v1.4s, v28.s[2]
@@ -5011,17 +4691,17 @@ quad:
 	WORD $0x4fbb13e5 // fmla v5.4s, v31.4s, v27.s[1]
 	WORD $0x4fbb1bc5 // fmla v5.4s, v30.4s, v27.s[3]
 	WORD $0x4e25d464 // fadd v4.4s, v3.4s, v5.4s
-	WORD $0x3cb16904 // str q4, [x8, x17]
+	WORD $0x3cb16944 // str q4, [x10, x17]
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x3cb16923 // str q3, [x9, x17]
+	WORD $0x3cb16963 // str q3, [x11, x17]
 	WORD $0x4fbc1801 // fmla v1.4s, v0.4s, v28.s[3]
 	WORD $0x4f9b103d // fmla v29.4s, v1.4s, v27.s[0]
 	WORD $0x4fbb1be2 // fmla v2.4s, v31.4s, v27.s[3]
 	WORD $0x4fbb13c2 // fmla v2.4s, v30.4s, v27.s[1]
 	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
-	WORD $0x3cb1695e // str q30, [x10, x17]
+	WORD $0x3cb168de // str q30, [x6, x17]
 	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
-	WORD $0x3cb1697d // str q29, [x11, x17]
+	WORD $0x3cb168fd // str q29, [x7, x17]
 	WORD $0x8b040231 // add x17, x17, x4
 	WORD $0xad41120d // ldp q13, q4, [x16, #32]
 	WORD $0xad450209 // ldp q9, q0, [x16, #160]
@@ -5043,10 +4723,10 @@ quad:
 	WORD $0x4fbc10cb // fmla v11.4s, v6.4s, v28.s[1]
 	WORD $0x4e28d52c // fadd v12.4s, v9.4s, v8.4s
 	WORD $0x4fbc114c // fmla v12.4s, v10.4s, v28.s[1]
-	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x3cb168cd // str q13, [x6, x17]
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x3cb168eb // str q11, [x7, x17]
+	WORD $0x4eacd56d // fsub v13.4s, v11.4s, v12.4s
+	WORD $0x3cb1690d // str q13, [x8, x17]
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+	WORD $0x3cb1692b // str q11, [x9, x17]
 	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
 	WORD $0x4ea51cad // mov v13.16b, v5.16b
 	WORD $0x4f9c18ed // fmla v13.4s, v7.4s, v28.s[2]
@@ -5055,17 +4735,17 @@ quad:
 	WORD $0x4fbb112c // fmla v12.4s, v9.4s, v27.s[1]
 	WORD $0x4fbb190c // fmla v12.4s, v8.4s, v27.s[3]
 	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
-	WORD $0x3cb1690b // str q11, [x8, x17]
+	WORD $0x3cb1694b // str q11, [x10, x17]
 	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
-	WORD $0x3cb1692b // str q11, [x9, x17]
+	WORD $0x3cb1696b // str q11, [x11, x17]
 	WORD $0x4fbc18c7 // fmla v7.4s, v6.4s, v28.s[3]
 	WORD $0x4f9b10e5 // fmla v5.4s, v7.4s, v27.s[0]
 	WORD $0x4fbb192a // fmla v10.4s, v9.4s, v27.s[3]
 	WORD $0x4fbb110a // fmla v10.4s, v8.4s, v27.s[1]
 	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
-	WORD $0x3cb16946 // str q6, [x10, x17]
+	WORD $0x3cb168c6 // str q6, [x6, x17]
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x3cb16965 // str q5, [x11, x17]
+	WORD $0x3cb168e5 // str q5, [x7, x17]
 	WORD $0x8b040231 // add x17, x17, x4
 	WORD $0x4ea1d7e5 // fsub v5.4s, v31.4s, v1.4s
 	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
@@ -5079,10 +4759,10 @@ quad:
 	WORD $0x4fbc13e4 // fmla v4.4s, v31.4s, v28.s[1]
 	WORD $0x4e3ed405 // fadd v5.4s, v0.4s, v30.4s
 	WORD $0x4fbc1045 // fmla v5.4s, v2.4s, v28.s[1]
-	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
-	WORD $0x3cb168c3 // str q3, [x6, x17]
 	WORD $0x4ea5d483 // fsub v3.4s, v4.4s, v5.4s
-	WORD $0x3cb168e3 // str q3, [x7, x17]
+	WORD $0x3cb16903 // str q3, [x8, x17]
+	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
+	WORD $0x3cb16923 // str q3, [x9, x17]
 	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
 	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
 	WORD $0x4f9c1825 // fmla v5.4s, v1.4s, v28.s[2]
@@ -5091,17 +4771,17 @@ quad:
 	WORD $0x4fbb1004 // fmla v4.4s, v0.4s, v27.s[1]
 	WORD $0x4fbb1bc4 // fmla v4.4s, v30.4s, v27.s[3]
 	WORD $0x4e24d4a3 // fadd v3.4s, v5.4s, v4.4s
-	WORD $0x3cb16903 // str q3, [x8, x17]
+	WORD $0x3cb16943 // str q3, [x10, x17]
 	WORD $0x4ea4d4a3 // fsub v3.4s, v5.4s, v4.4s
-	WORD $0x3cb16923 // str q3, [x9, x17]
+	WORD $0x3cb16963 // str q3, [x11, x17]
 	WORD $0x4fbc1be1 // fmla v1.4s, v31.4s, v28.s[3]
 	WORD $0x4f9b103d // fmla v29.4s, v1.4s, v27.s[0]
 	WORD $0x4fbb1802 // fmla v2.4s, v0.4s, v27.s[3]
 	WORD $0x4fbb13c2 // fmla v2.4s, v30.4s, v27.s[1]
 	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
-	WORD $0x3cb1695e // str q30, [x10, x17]
+	WORD $0x3cb168de // str q30, [x6, x17]
 	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
-	WORD $0x3cb1697d // str q29, [x11, x17]
+	WORD $0x3cb168fd // str q29, [x7, x17]
 	WORD $0x8b040231 // add x17, x17, x4
 	WORD $0xad42120d // ldp q13, q4, [x16, #64]
 	WORD $0xad460209 // ldp q9, q0, [x16, #192]
@@ -5123,10 +4803,10 @@ quad:
 	WORD $0x4fbc10ed // fmla v13.4s, v7.4s, v28.s[1]
 	WORD $0x4e26d52b // fadd v11.4s, v9.4s, v6.4s
 	WORD $0x4fbc114b // fmla v11.4s, v10.4s, v28.s[1]
-	WORD $0x4e2bd5ac // fadd v12.4s, v13.4s, v11.4s
-	WORD $0x3cb168cc // str q12, [x6, x17]
-	WORD $0x4eabd5ab // fsub v11.4s, v13.4s, v11.4s
-	WORD $0x3cb168eb // str q11, [x7, x17]
+	WORD $0x4eabd5ac // fsub v12.4s, v13.4s, v11.4s
+	WORD $0x3cb1690c // str q12, [x8, x17]
+	WORD $0x4e2bd5ab // fadd v11.4s, v13.4s, v11.4s
+	WORD $0x3cb1692b // str q11, [x9, x17]
 	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
 	WORD $0x4ea51cab // mov v11.16b, v5.16b
 	WORD $0x4f9c190b // fmla v11.4s, v8.4s, v28.s[2]
@@ -5135,17 +4815,17 @@ quad:
 	WORD $0x4fbb112c // fmla v12.4s, v9.4s, v27.s[1]
 	WORD $0x4fbb18cc // fmla v12.4s, v6.4s, v27.s[3]
 	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x3cb1690d // str q13, [x8, x17]
+	WORD $0x3cb1694d // str q13, [x10, x17]
 	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x3cb1692b // str q11, [x9, x17]
+	WORD $0x3cb1696b // str q11, [x11, x17]
 	WORD $0x4fbc18e8 // fmla v8.4s, v7.4s, v28.s[3]
 	WORD $0x4f9b1105 // fmla v5.4s, v8.4s, v27.s[0]
 	WORD $0x4fbb192a // fmla v10.4s, v9.4s, v27.s[3]
 	WORD $0x4fbb10ca // fmla v10.4s, v6.4s, v27.s[1]
 	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
-	WORD $0x3cb16946 // str q6, [x10, x17]
+	WORD $0x3cb168c6 // str q6, [x6, x17]
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x3cb16965 // str q5, [x11, x17]
+	WORD $0x3cb168e5 // str q5, [x7, x17]
 	WORD $0x8b040231 // add x17, x17, x4
 	WORD $0x4ebed425 // fsub v5.4s, v1.4s, v30.4s
 	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
@@ -5159,10 +4839,10 @@ quad:
 	WORD $0x4fbc1024 // fmla v4.4s, v1.4s, v28.s[1]
 	WORD $0x4e3fd403 // fadd v3.4s, v0.4s, v31.4s
 	WORD $0x4fbc1043 // fmla v3.4s, v2.4s, v28.s[1]
-	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
-	WORD $0x3cb168c5 // str q5, [x6, x17]
-	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
-	WORD $0x3cb168e3 // str q3, [x7, x17]
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x3cb16905 // str q5, [x8, x17]
+	WORD $0x4e23d483 // fadd v3.4s, v4.4s, v3.4s
+	WORD $0x3cb16923 // str q3, [x9, x17]
 	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
 	WORD $0x4ebd1fa4 // mov v4.16b, v29.16b
 	WORD $0x4f9c1bc4 // fmla v4.4s, v30.4s, v28.s[2]
@@ -5171,17 +4851,17 @@ quad:
 	WORD $0x4fbb1003 // fmla v3.4s, v0.4s, v27.s[1]
 	WORD $0x4fbb1be3 // fmla v3.4s, v31.4s, v27.s[3]
 	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
-	WORD $0x3cb16905 // str q5, [x8, x17]
+	WORD $0x3cb16945 // str q5, [x10, x17]
 	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
-	WORD $0x3cb16923 // str q3, [x9, x17]
+	WORD $0x3cb16963 // str q3, [x11, x17]
 	WORD $0x4fbc183e // fmla v30.4s, v1.4s, v28.s[3]
 	WORD $0x4f9b13dd // fmla v29.4s, v30.4s, v27.s[0]
 	WORD $0x4fbb1802 // fmla v2.4s, v0.4s, v27.s[3]
 	WORD $0x4fbb13e2 // fmla v2.4s, v31.4s, v27.s[1]
 	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
-	WORD $0x3cb1695e // str q30, [x10, x17]
+	WORD $0x3cb168de // str q30, [x6, x17]
 	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
-	WORD $0x3cb1697d // str q29, [x11, x17]
+	WORD $0x3cb168fd // str q29, [x7, x17]
 	WORD $0x8b040231 // add x17, x17, x4
 	WORD $0xad43120d // ldp q13, q4, [x16, #96]
 	WORD $0xad477a06 // ldp q6, q30, [x16, #224]
@@ -5203,10 +4883,10 @@ quad:
 	WORD $0x4fbc110d // fmla v13.4s, v8.4s, v28.s[1]
 	WORD $0x4e27d4cb // fadd v11.4s, v6.4s, v7.4s
 	WORD $0x4fbc114b // fmla v11.4s, v10.4s, v28.s[1]
-	WORD $0x4e2bd5ac // fadd v12.4s, v13.4s, v11.4s
-	WORD $0x3cb168cc // str q12, [x6, x17]
-	WORD $0x4eabd5ab // fsub v11.4s, v13.4s, v11.4s
-	WORD $0x3cb168eb // str q11, [x7, x17]
+	WORD $0x4eabd5ac // fsub v12.4s, v13.4s, v11.4s
+	WORD $0x3cb1690c // str q12, [x8, x17]
+	WORD $0x4e2bd5ab // fadd v11.4s, v13.4s, v11.4s
+	WORD $0x3cb1692b // str q11, [x9, x17]
 	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
 	WORD $0x4ea51cad // mov v13.16b, v5.16b
 	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
@@ -5215,17 +4895,17 @@ quad:
 	WORD $0x4fbb10cc // fmla v12.4s, v6.4s, v27.s[1]
 	WORD $0x4fbb18ec // fmla v12.4s, v7.4s, v27.s[3]
 	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
-	WORD $0x3cb1690b // str q11, [x8, x17]
+	WORD $0x3cb1694b // str q11, [x10, x17]
 	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
-	WORD $0x3cb1692b // str q11, [x9, x17]
+	WORD $0x3cb1696b // str q11, [x11, x17]
 	WORD $0x4fbc1909 // fmla v9.4s, v8.4s, v28.s[3]
 	WORD $0x4f9b1125 // fmla v5.4s, v9.4s, v27.s[0]
 	WORD $0x4fbb18ca // fmla v10.4s, v6.4s, v27.s[3]
 	WORD $0x4fbb10ea // fmla v10.4s, v7.4s, v27.s[1]
 	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
-	WORD $0x3cb16946 // str q6, [x10, x17]
+	WORD $0x3cb168c6 // str q6, [x6, x17]
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x3cb16965 // str q5, [x11, x17]
+	WORD $0x3cb168e5 // str q5, [x7, x17]
 	WORD $0x8b040231 // add x17, x17, x4
 	WORD $0x4ebfd425 // fsub v5.4s, v1.4s, v31.4s
 	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
@@ -5239,10 +4919,10 @@ quad:
 	WORD $0x4fbc1023 // fmla v3.4s, v1.4s, v28.s[1]
 	WORD $0x4e20d7c5 // fadd v5.4s, v30.4s, v0.4s
 	WORD $0x4fbc1045 // fmla v5.4s, v2.4s, v28.s[1]
-	WORD $0x4e25d464 // fadd v4.4s, v3.4s, v5.4s
-	WORD $0x3cb168c4 // str q4, [x6, x17]
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x3cb168e3 // str q3, [x7, x17]
+	WORD $0x4ea5d464 // fsub v4.4s, v3.4s, v5.4s
+	WORD $0x3cb16904 // str q4, [x8, x17]
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x3cb16923 // str q3, [x9, x17]
 	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
 	WORD $0x4ebd1fa4 // mov v4.16b, v29.16b
 	WORD $0x4f9c1be4 // fmla v4.4s, v31.4s, v28.s[2]
@@ -5251,17 +4931,17 @@ quad:
 	WORD $0x4fbb13c3 // fmla v3.4s, v30.4s, v27.s[1]
 	WORD $0x4fbb1803 // fmla v3.4s, v0.4s, v27.s[3]
 	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
-	WORD $0x3cb16905 // str q5, [x8, x17]
+	WORD $0x3cb16945 // str q5, [x10, x17]
 	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
-	WORD $0x3cb16923 // str q3, [x9, x17]
+	WORD $0x3cb16963 // str q3, [x11, x17]
 	WORD $0x4fbc183f // fmla v31.4s, v1.4s, v28.s[3]
 	WORD $0x4f9b13fd // fmla v29.4s, v31.4s, v27.s[0]
 	WORD $0x4fbb1bc2 // fmla v2.4s, v30.4s, v27.s[3]
 	WORD $0x4fbb1002 // fmla v2.4s, v0.4s, v27.s[1]
 	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
-	WORD $0x3cb1695e // str q30, [x10, x17]
+	WORD $0x3cb168de // str q30, [x6, x17]
 	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
-	WORD $0x3cb1697d // str q29, [x11, x17]
+	WORD $0x3cb168fd // str q29, [x7, x17]
 	WORD $0x8b040231 // add x17, x17, x4
 	WORD $0x910041ad // add x13, x13, #16
 	WORD $0x91100210 // add x16, x16, #1024
@@ -5296,8 +4976,8 @@ single:
 	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
 	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
-	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4fd // fsub v29.4s, v7.4s, v0.4s
+	WORD $0x4e20d4e0 // fadd v0.4s, v7.4s, v0.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -5313,10 +4993,10 @@ single:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad00745e // stp q30, q29, [x2]
-	WORD $0xad010c40 // stp q0, q3, [x2, #32]
-	WORD $0xad020448 // stp q8, q1, [x2, #64]
-	WORD $0xad037c42 // stp q2, q31, [x2, #96]
+	WORD $0xad00045e // stp q30, q1, [x2]
+	WORD $0xad017442 // stp q2, q29, [x2, #32]
+	WORD $0xad020c40 // stp q0, q3, [x2, #64]
+	WORD $0xad037c48 // stp q8, q31, [x2, #96]
 	WORD $0x29443c2e // ldp w14, w15, [x1, #32]
 	WORD $0xbc6e6800 // ldr s0, [x0, x14]
 	WORD $0xbc6f6801 // ldr s1, [x0, x15]
@@ -5339,8 +5019,8 @@ single:
 	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
-	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4ea7d41d // fsub v29.4s, v0.4s, v7.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -5356,10 +5036,10 @@ single:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad04745e // stp q30, q29, [x2, #128]
-	WORD $0xad050c40 // stp q0, q3, [x2, #160]
-	WORD $0xad060448 // stp q8, q1, [x2, #192]
-	WORD $0xad077c42 // stp q2, q31, [x2, #224]
+	WORD $0xad04045e // stp q30, q1, [x2, #128]
+	WORD $0xad057442 // stp q2, q29, [x2, #160]
+	WORD $0xad060c40 // stp q0, q3, [x2, #192]
+	WORD $0xad077c48 // stp q8, q31, [x2, #224]
 	WORD $0x29483c2e // ldp w14, w15, [x1, #64]
 	WORD $0xbc6e6800 // ldr s0, [x0, x14]
 	WORD $0xbc6f6801 // ldr s1, [x0, x15]
@@ -5382,8 +5062,8 @@ single:
 	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
-	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4ea7d41d // fsub v29.4s, v0.4s, v7.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -5399,10 +5079,10 @@ single:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad08745e // stp q30, q29, [x2, #256]
-	WORD $0xad090c40 // stp q0, q3, [x2, #288]
-	WORD $0xad0a0448 // stp q8, q1, [x2, #320]
-	WORD $0xad0b7c42 // stp q2, q31, [x2, #352]
+	WORD $0xad08045e // stp q30, q1, [x2, #256]
+	WORD $0xad097442 // stp q2, q29, [x2, #288]
+	WORD $0xad0a0c40 // stp q0, q3, [x2, #320]
+	WORD $0xad0b7c48 // stp q8, q31, [x2, #352]
 	WORD $0x294c3c2e // ldp w14, w15, [x1, #96]
 	WORD $0xbc6e6800 // ldr s0, [x0, x14]
 	WORD $0xbc6f6801 // ldr s1, [x0, x15]
@@ -5425,8 +5105,8 @@ single:
 	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
-	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4ea7d41d // fsub v29.4s, v0.4s, v7.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
 	WORD $0x4f9c1849 // fmla v9.4s, v2.4s, v28.s[2]
@@ -5442,10 +5122,10 @@ single:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad0c745e // stp q30, q29, [x2, #384]
-	WORD $0xad0d0c40 // stp q0, q3, [x2, #416]
-	WORD $0xad0e0448 // stp q8, q1, [x2, #448]
-	WORD $0xad0f7c42 // stp q2, q31, [x2, #480]
+	WORD $0xad0c045e // stp q30, q1, [x2, #384]
+	WORD $0xad0d7442 // stp q2, q29, [x2, #416]
+	WORD $0xad0e0c40 // stp q0, q3, [x2, #448]
+	WORD $0xad0f7c48 // stp q8, q31, [x2, #480]
 	WORD $0x29503c2e // ldp w14, w15, [x1, #128]
 	WORD $0xbc6e6800 // ldr s0, [x0, x14]
 	WORD $0xbc6f6801 // ldr s1, [x0, x15]
@@ -5468,8 +5148,8 @@ single:
 	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
 	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
-	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4fd // fsub v29.4s, v7.4s, v0.4s
+	WORD $0x4e20d4e0 // fadd v0.4s, v7.4s, v0.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -5485,10 +5165,10 @@ single:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad10745e // stp q30, q29, [x2, #512]
-	WORD $0xad110c40 // stp q0, q3, [x2, #544]
-	WORD $0xad120448 // stp q8, q1, [x2, #576]
-	WORD $0xad137c42 // stp q2, q31, [x2, #608]
+	WORD $0xad10045e // stp q30, q1, [x2, #512]
+	WORD $0xad117442 // stp q2, q29, [x2, #544]
+	WORD $0xad120c40 // stp q0, q3, [x2, #576]
+	WORD $0xad137c48 // stp q8, q31, [x2, #608]
 	WORD $0x29543c2e // ldp w14, w15, [x1, #160]
 	WORD $0xbc6e6800 // ldr s0, [x0, x14]
 	WORD $0xbc6f6801 // ldr s1, [x0, x15]
@@ -5511,8 +5191,8 @@ single:
 	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
 	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
-	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4ea7d41d // fsub v29.4s, v0.4s, v7.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -5528,10 +5208,10 @@ single:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad14745e // stp q30, q29, [x2, #640]
-	WORD $0xad150c40 // stp q0, q3, [x2, #672]
-	WORD $0xad160448 // stp q8, q1, [x2, #704]
-	WORD $0xad177c42 // stp q2, q31, [x2, #736]
+	WORD $0xad14045e // stp q30, q1, [x2, #640]
+	WORD $0xad157442 // stp q2, q29, [x2, #672]
+	WORD $0xad160c40 // stp q0, q3, [x2, #704]
+	WORD $0xad177c48 // stp q8, q31, [x2, #736]
 	WORD $0x29583c2e // ldp w14, w15, [x1, #192]
 	WORD $0xbc6e6800 // ldr s0, [x0, x14]
 	WORD $0xbc6f6801 // ldr s1, [x0, x15]
@@ -5554,8 +5234,8 @@ single:
 	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
 	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
-	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4fd // fsub v29.4s, v7.4s, v0.4s
+	WORD $0x4e20d4e0 // fadd v0.4s, v7.4s, v0.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -5571,10 +5251,10 @@ single:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad18745e // stp q30, q29, [x2, #768]
-	WORD $0xad190c40 // stp q0, q3, [x2, #800]
-	WORD $0xad1a0448 // stp q8, q1, [x2, #832]
-	WORD $0xad1b7c42 // stp q2, q31, [x2, #864]
+	WORD $0xad18045e // stp q30, q1, [x2, #768]
+	WORD $0xad197442 // stp q2, q29, [x2, #800]
+	WORD $0xad1a0c40 // stp q0, q3, [x2, #832]
+	WORD $0xad1b7c48 // stp q8, q31, [x2, #864]
 	WORD $0x295c3c2e // ldp w14, w15, [x1, #224]
 	WORD $0xbc6e6800 // ldr s0, [x0, x14]
 	WORD $0xbc6f6801 // ldr s1, [x0, x15]
@@ -5597,8 +5277,8 @@ single:
 	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
 	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
 	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
-	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4fd // fsub v29.4s, v7.4s, v0.4s
+	WORD $0x4e20d4e0 // fadd v0.4s, v7.4s, v0.4s
 	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
 	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
 	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
@@ -5614,10 +5294,10 @@ single:
 	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
 	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
 	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
-	WORD $0xad1c745e // stp q30, q29, [x2, #896]
-	WORD $0xad1d0c40 // stp q0, q3, [x2, #928]
-	WORD $0xad1e0448 // stp q8, q1, [x2, #960]
-	WORD $0xad1f7c42 // stp q2, q31, [x2, #992]
+	WORD $0xad1c045e // stp q30, q1, [x2, #896]
+	WORD $0xad1d7442 // stp q2, q29, [x2, #928]
+	WORD $0xad1e0c40 // stp q0, q3, [x2, #960]
+	WORD $0xad1f7c48 // stp q8, q31, [x2, #992]
 	WORD $0x91001000 // add x0, x0, #4
 	WORD $0xaa0d03ee // mov x14, x13
 	WORD $0xad40104d // ldp q13, q4, [x2]
@@ -5640,10 +5320,10 @@ single:
 	WORD $0x4fbc110d // fmla v13.4s, v8.4s, v28.s[1]
 	WORD $0x4e27d4cc // fadd v12.4s, v6.4s, v7.4s
 	WORD $0x4fbc114c // fmla v12.4s, v10.4s, v28.s[1]
-	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
-	WORD $0xbc2e68cb // str s11, [x6, x14]
 	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
-	WORD $0xbc2e68eb // str s11, [x7, x14]
+	WORD $0xbc2e690b // str s11, [x8, x14]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e692b // str s11, [x9, x14]
 	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
 	WORD $0x4ea51cad // mov v13.16b, v5.16b
 	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
@@ -5652,17 +5332,17 @@ single:
 	WORD $0x4fbb10cc // fmla v12.4s, v6.4s, v27.s[1]
 	WORD $0x4fbb18ec // fmla v12.4s, v7.4s, v27.s[3]
 	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
-	WORD $0xbc2e690b // str s11, [x8, x14]
+	WORD $0xbc2e694b // str s11, [x10, x14]
 	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
-	WORD $0xbc2e692b // str s11, [x9, x14]
+	WORD $0xbc2e696b // str s11, [x11, x14]
 	WORD $0x4fbc1909 // fmla v9.4s, v8.4s, v28.s[3]
 	WORD $0x4f9b1125 // fmla v5.4s, v9.4s, v27.s[0]
 	WORD $0x4fbb18ca // fmla v10.4s, v6.4s, v27.s[3]
 	WORD $0x4fbb10ea // fmla v10.4s, v7.4s, v27.s[1]
 	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
-	WORD $0xbc2e6946 // str s6, [x10, x14]
+	WORD $0xbc2e68c6 // str s6, [x6, x14]
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0xbc2e6965 // str s5, [x11, x14]
+	WORD $0xbc2e68e5 // str s5, [x7, x14]
 	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0x4ebfd405 // fsub v5.4s, v0.4s, v31.4s
 	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
@@ -5676,10 +5356,10 @@ single:
 	WORD $0x4fbc1003 // fmla v3.4s, v0.4s, v28.s[1]
 	WORD $0x4e3ed424 // fadd v4.4s, v1.4s, v30.4s
 	WORD $0x4fbc1044 // fmla v4.4s, v2.4s, v28.s[1]
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0xbc2e68c5 // str s5, [x6, x14]
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	WORD $0x4ea4d465 // fsub v5.4s, v3.4s, v4.4s
+	WORD $0xbc2e6905 // str s5, [x8, x14]
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0xbc2e6923 // str s3, [x9, x14]
 	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
 	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
 	WORD $0x4f9c1be5 // fmla v5.4s, v31.4s, v28.s[2]
@@ -5688,17 +5368,17 @@ single:
 	WORD $0x4fbb1023 // fmla v3.4s, v1.4s, v27.s[1]
 	WORD $0x4fbb1bc3 // fmla v3.4s, v30.4s, v27.s[3]
 	WORD $0x4e23d4a4 // fadd v4.4s, v5.4s, v3.4s
-	WORD $0xbc2e6904 // str s4, [x8, x14]
+	WORD $0xbc2e6944 // str s4, [x10, x14]
 	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0xbc2e6923 // str s3, [x9, x14]
+	WORD $0xbc2e6963 // str s3, [x11, x14]
 	WORD $0x4fbc181f // fmla v31.4s, v0.4s, v28.s[3]
 	WORD $0x4f9b13fd // fmla v29.4s, v31.4s, v27.s[0]
 	WORD $0x4fbb1822 // fmla v2.4s, v1.4s, v27.s[3]
 	WORD $0x4fbb13c2 // fmla v2.4s, v30.4s, v27.s[1]
 	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
-	WORD $0xbc2e695e // str s30, [x10, x14]
+	WORD $0xbc2e68de // str s30, [x6, x14]
 	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
-	WORD $0xbc2e697d // str s29, [x11, x14]
+	WORD $0xbc2e68fd // str s29, [x7, x14]
 	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0xad41104d // ldp q13, q4, [x2, #32]
 	WORD $0xad457847 // ldp q7, q30, [x2, #160]
@@ -5720,10 +5400,10 @@ single:
 	WORD $0x4fbc110b // fmla v11.4s, v8.4s, v28.s[1]
 	WORD $0x4e26d4ed // fadd v13.4s, v7.4s, v6.4s
 	WORD $0x4fbc114d // fmla v13.4s, v10.4s, v28.s[1]
-	WORD $0x4e2dd56c // fadd v12.4s, v11.4s, v13.4s
-	WORD $0xbc2e68cc // str s12, [x6, x14]
-	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
-	WORD $0xbc2e68eb // str s11, [x7, x14]
+	WORD $0x4eadd56c // fsub v12.4s, v11.4s, v13.4s
+	WORD $0xbc2e690c // str s12, [x8, x14]
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+	WORD $0xbc2e692b // str s11, [x9, x14]
 	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
 	WORD $0x4ea51cab // mov v11.16b, v5.16b
 	WORD $0x4f9c192b // fmla v11.4s, v9.4s, v28.s[2]
@@ -5732,17 +5412,17 @@ single:
 	WORD $0x4fbb10ec // fmla v12.4s, v7.4s, v27.s[1]
 	WORD $0x4fbb18cc // fmla v12.4s, v6.4s, v27.s[3]
 	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0xbc2e690d // str s13, [x8, x14]
+	WORD $0xbc2e694d // str s13, [x10, x14]
 	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0xbc2e692b // str s11, [x9, x14]
+	WORD $0xbc2e696b // str s11, [x11, x14]
 	WORD $0x4fbc1909 // fmla v9.4s, v8.4s, v28.s[3]
 	WORD $0x4f9b1125 // fmla v5.4s, v9.4s, v27.s[0]
 	WORD $0x4fbb18ea // fmla v10.4s, v7.4s, v27.s[3]
 	WORD $0x4fbb10ca // fmla v10.4s, v6.4s, v27.s[1]
 	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
-	WORD $0xbc2e6946 // str s6, [x10, x14]
+	WORD $0xbc2e68c6 // str s6, [x6, x14]
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0xbc2e6965 // str s5, [x11, x14]
+	WORD $0xbc2e68e5 // str s5, [x7, x14]
 	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0x4ebfd425 // fsub v5.4s, v1.4s, v31.4s
 	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
@@ -5756,10 +5436,10 @@ single:
 	WORD $0x4fbc1023 // fmla v3.4s, v1.4s, v28.s[1]
 	WORD $0x4e20d7c4 // fadd v4.4s, v30.4s, v0.4s
 	WORD $0x4fbc1044 // fmla v4.4s, v2.4s, v28.s[1]
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0xbc2e68c5 // str s5, [x6, x14]
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	WORD $0x4ea4d465 // fsub v5.4s, v3.4s, v4.4s
+	WORD $0xbc2e6905 // str s5, [x8, x14]
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0xbc2e6923 // str s3, [x9, x14]
 	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
 	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
 	WORD $0x4f9c1be3 // fmla v3.4s, v31.4s, v28.s[2]
@@ -5768,17 +5448,17 @@ single:
 	WORD $0x4fbb13c4 // fmla v4.4s, v30.4s, v27.s[1]
 	WORD $0x4fbb1804 // fmla v4.4s, v0.4s, v27.s[3]
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0xbc2e6905 // str s5, [x8, x14]
+	WORD $0xbc2e6945 // str s5, [x10, x14]
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0xbc2e6923 // str s3, [x9, x14]
+	WORD $0xbc2e6963 // str s3, [x11, x14]
 	WORD $0x4fbc183f // fmla v31.4s, v1.4s, v28.s[3]
 	WORD $0x4f9b13fd // fmla v29.4s, v31.4s, v27.s[0]
 	WORD $0x4fbb1bc2 // fmla v2.4s, v30.4s, v27.s[3]
 	WORD $0x4fbb1002 // fmla v2.4s, v0.4s, v27.s[1]
 	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
-	WORD $0xbc2e695e // str s30, [x10, x14]
+	WORD $0xbc2e68de // str s30, [x6, x14]
 	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
-	WORD $0xbc2e697d // str s29, [x11, x14]
+	WORD $0xbc2e68fd // str s29, [x7, x14]
 	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0xad42104d // ldp q13, q4, [x2, #64]
 	WORD $0xad467c46 // ldp q6, q31, [x2, #192]
@@ -5800,10 +5480,10 @@ single:
 	WORD $0x4fbc110d // fmla v13.4s, v8.4s, v28.s[1]
 	WORD $0x4e27d4cc // fadd v12.4s, v6.4s, v7.4s
 	WORD $0x4fbc114c // fmla v12.4s, v10.4s, v28.s[1]
-	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
-	WORD $0xbc2e68cb // str s11, [x6, x14]
 	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
-	WORD $0xbc2e68eb // str s11, [x7, x14]
+	WORD $0xbc2e690b // str s11, [x8, x14]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e692b // str s11, [x9, x14]
 	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
 	WORD $0x4ea51cac // mov v12.16b, v5.16b
 	WORD $0x4f9c192c // fmla v12.4s, v9.4s, v28.s[2]
@@ -5812,17 +5492,17 @@ single:
 	WORD $0x4fbb10cd // fmla v13.4s, v6.4s, v27.s[1]
 	WORD $0x4fbb18ed // fmla v13.4s, v7.4s, v27.s[3]
 	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0xbc2e690b // str s11, [x8, x14]
+	WORD $0xbc2e694b // str s11, [x10, x14]
 	WORD $0x4eadd58b // fsub v11.4s, v12.4s, v13.4s
-	WORD $0xbc2e692b // str s11, [x9, x14]
+	WORD $0xbc2e696b // str s11, [x11, x14]
 	WORD $0x4fbc1909 // fmla v9.4s, v8.4s, v28.s[3]
 	WORD $0x4f9b1125 // fmla v5.4s, v9.4s, v27.s[0]
 	WORD $0x4fbb18ca // fmla v10.4s, v6.4s, v27.s[3]
 	WORD $0x4fbb10ea // fmla v10.4s, v7.4s, v27.s[1]
 	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
-	WORD $0xbc2e6946 // str s6, [x10, x14]
+	WORD $0xbc2e68c6 // str s6, [x6, x14]
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0xbc2e6965 // str s5, [x11, x14]
+	WORD $0xbc2e68e5 // str s5, [x7, x14]
 	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0x4ea1d405 // fsub v5.4s, v0.4s, v1.4s
 	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
@@ -5836,10 +5516,10 @@ single:
 	WORD $0x4fbc1005 // fmla v5.4s, v0.4s, v28.s[1]
 	WORD $0x4e3ed7e3 // fadd v3.4s, v31.4s, v30.4s
 	WORD $0x4fbc1043 // fmla v3.4s, v2.4s, v28.s[1]
-	WORD $0x4e23d4a4 // fadd v4.4s, v5.4s, v3.4s
-	WORD $0xbc2e68c4 // str s4, [x6, x14]
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	WORD $0x4ea3d4a4 // fsub v4.4s, v5.4s, v3.4s
+	WORD $0xbc2e6904 // str s4, [x8, x14]
+	WORD $0x4e23d4a3 // fadd v3.4s, v5.4s, v3.4s
+	WORD $0xbc2e6923 // str s3, [x9, x14]
 	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
 	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
 	WORD $0x4f9c1825 // fmla v5.4s, v1.4s, v28.s[2]
@@ -5848,17 +5528,17 @@ single:
 	WORD $0x4fbb13e3 // fmla v3.4s, v31.4s, v27.s[1]
 	WORD $0x4fbb1bc3 // fmla v3.4s, v30.4s, v27.s[3]
 	WORD $0x4e23d4a4 // fadd v4.4s, v5.4s, v3.4s
-	WORD $0xbc2e6904 // str s4, [x8, x14]
+	WORD $0xbc2e6944 // str s4, [x10, x14]
 	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0xbc2e6923 // str s3, [x9, x14]
+	WORD $0xbc2e6963 // str s3, [x11, x14]
 	WORD $0x4fbc1801 // fmla v1.4s, v0.4s, v28.s[3]
 	WORD $0x4f9b103d // fmla v29.4s, v1.4s, v27.s[0]
 	WORD $0x4fbb1be2 // fmla v2.4s, v31.4s, v27.s[3]
 	WORD $0x4fbb13c2 // fmla v2.4s, v30.4s, v27.s[1]
 	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
-	WORD $0xbc2e695e // str s30, [x10, x14]
+	WORD $0xbc2e68de // str s30, [x6, x14]
 	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
-	WORD $0xbc2e697d // str s29, [x11, x14]
+	WORD $0xbc2e68fd // str s29, [x7, x14]
 	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0xad43104d // ldp q13, q4, [x2, #96]
 	WORD $0xad477848 // ldp q8, q30, [x2, #224]
@@ -5880,10 +5560,10 @@ single:
 	WORD $0x4fbc10cd // fmla v13.4s, v6.4s, v28.s[1]
 	WORD $0x4e29d50c // fadd v12.4s, v8.4s, v9.4s
 	WORD $0x4fbc114c // fmla v12.4s, v10.4s, v28.s[1]
-	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
-	WORD $0xbc2e68cb // str s11, [x6, x14]
 	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
-	WORD $0xbc2e68eb // str s11, [x7, x14]
+	WORD $0xbc2e690b // str s11, [x8, x14]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e692b // str s11, [x9, x14]
 	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
 	WORD $0x4ea51cad // mov v13.16b, v5.16b
 	WORD $0x4f9c18ed // fmla v13.4s, v7.4s, v28.s[2]
@@ -5892,17 +5572,17 @@ single:
 	WORD $0x4fbb110b // fmla v11.4s, v8.4s, v27.s[1]
 	WORD $0x4fbb192b // fmla v11.4s, v9.4s, v27.s[3]
 	WORD $0x4e2bd5ac // fadd v12.4s, v13.4s, v11.4s
-	WORD $0xbc2e690c // str s12, [x8, x14]
+	WORD $0xbc2e694c // str s12, [x10, x14]
 	WORD $0x4eabd5ab // fsub v11.4s, v13.4s, v11.4s
-	WORD $0xbc2e692b // str s11, [x9, x14]
+	WORD $0xbc2e696b // str s11, [x11, x14]
 	WORD $0x4fbc18c7 // fmla v7.4s, v6.4s, v28.s[3]
 	WORD $0x4f9b10e5 // fmla v5.4s, v7.4s, v27.s[0]
 	WORD $0x4fbb190a // fmla v10.4s, v8.4s, v27.s[3]
 	WORD $0x4fbb112a // fmla v10.4s, v9.4s, v27.s[1]
 	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
-	WORD $0xbc2e6946 // str s6, [x10, x14]
+	WORD $0xbc2e68c6 // str s6, [x6, x14]
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0xbc2e6965 // str s5, [x11, x14]
+	WORD $0xbc2e68e5 // str s5, [x7, x14]
 	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0x4ebfd405 // fsub v5.4s, v0.4s, v31.4s
 	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
@@ -5916,10 +5596,10 @@ single:
 	WORD $0x4fbc1005 // fmla v5.4s, v0.4s, v28.s[1]
 	WORD $0x4e21d7c3 // fadd v3.4s, v30.4s, v1.4s
 	WORD $0x4fbc1043 // fmla v3.4s, v2.4s, v28.s[1]
-	WORD $0x4e23d4a4 // fadd v4.4s, v5.4s, v3.4s
-	WORD $0xbc2e68c4 // str s4, [x6, x14]
-	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
-	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	WORD $0x4ea3d4a4 // fsub v4.4s, v5.4s, v3.4s
+	WORD $0xbc2e6904 // str s4, [x8, x14]
+	WORD $0x4e23d4a3 // fadd v3.4s, v5.4s, v3.4s
+	WORD $0xbc2e6923 // str s3, [x9, x14]
 	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
 	WORD $0x4ebd1fa4 // mov v4.16b, v29.16b
 	WORD $0x4f9c1be4 // fmla v4.4s, v31.4s, v28.s[2]
@@ -5928,17 +5608,17 @@ single:
 	WORD $0x4fbb13c5 // fmla v5.4s, v30.4s, v27.s[1]
 	WORD $0x4fbb1825 // fmla v5.4s, v1.4s, v27.s[3]
 	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
-	WORD $0xbc2e6903 // str s3, [x8, x14]
+	WORD $0xbc2e6943 // str s3, [x10, x14]
 	WORD $0x4ea5d483 // fsub v3.4s, v4.4s, v5.4s
-	WORD $0xbc2e6923 // str s3, [x9, x14]
+	WORD $0xbc2e6963 // str s3, [x11, x14]
 	WORD $0x4fbc181f // fmla v31.4s, v0.4s, v28.s[3]
 	WORD $0x4f9b13fd // fmla v29.4s, v31.4s, v27.s[0]
 	WORD $0x4fbb1bc2 // fmla v2.4s, v30.4s, v27.s[3]
 	WORD $0x4fbb1022 // fmla v2.4s, v1.4s, v27.s[1]
 	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
-	WORD $0xbc2e695e // str s30, [x10, x14]
+	WORD $0xbc2e68de // str s30, [x6, x14]
 	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
-	WORD $0xbc2e697d // str s29, [x11, x14]
+	WORD $0xbc2e68fd // str s29, [x7, x14]
 	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xd10004a5 // sub x5, x5, #1
@@ -5960,697 +5640,506 @@ TEXT ·winogradExpand6NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b010425 // add x5, x1, x1, lsl #1
 	WORD $0xd2800106 // movz x6, #8, lsl #0
 	WORD $0x9b027cc6 // mul x6, x6, x2
-	WORD $0xd2800107 // movz x7, #8, lsl #0
-	WORD $0x9b067ce7 // mul x7, x7, x6
-	WORD $0xd10100e7 // sub x7, x7, #64
-	WORD $0x8b050008 // add x8, x0, x5
-	WORD $0x8b050109 // add x9, x8, x5
+	WORD $0x8b0504a7 // add x7, x5, x5, lsl #1
+	WORD $0xcb0703e7 // neg x7, x7
+	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xd2800108 // movz x8, #8, lsl #0
+	WORD $0x9b087cc8 // mul x8, x6, x8
+	WORD $0xcb0803e8 // neg x8, x8
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa0303e9 // mov x9, x3
 
 loop:
 	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
 	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
 	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12810 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x0], x1
+	WORD $0x4cc12814 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x0], x1
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
 	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4fbc1180 // fmla v0.4s, v12.4s, v28.s[1]
+	WORD $0x4fbc11a1 // fmla v1.4s, v13.4s, v28.s[1]
+	WORD $0x4fbc11c2 // fmla v2.4s, v14.4s, v28.s[1]
+	WORD $0x4fbc11e3 // fmla v3.4s, v15.4s, v28.s[1]
+	WORD $0x4fbc1204 // fmla v4.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc1225 // fmla v5.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc1246 // fmla v6.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc1267 // fmla v7.4s, v19.4s, v28.s[1]
+	WORD $0x4fbc1288 // fmla v8.4s, v20.4s, v28.s[1]
+	WORD $0x4fbc12a9 // fmla v9.4s, v21.4s, v28.s[1]
+	WORD $0x4fbc12ca // fmla v10.4s, v22.4s, v28.s[1]
+	WORD $0x4fbc12eb // fmla v11.4s, v23.4s, v28.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1d4a5 // fsub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb2d4c6 // fsub v6.4s, v6.4s, v18.4s
+	WORD $0x4eb3d4e7 // fsub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb4d508 // fsub v8.4s, v8.4s, v20.4s
+	WORD $0x4eb5d529 // fsub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb6d54a // fsub v10.4s, v10.4s, v22.4s
+	WORD $0x4eb7d56b // fsub v11.4s, v11.4s, v23.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4fbc1b00 // fmla v0.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b21 // fmla v1.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b42 // fmla v2.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b63 // fmla v3.4s, v27.4s, v28.s[3]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4fbc1b04 // fmla v4.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b25 // fmla v5.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b46 // fmla v6.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b67 // fmla v7.4s, v27.4s, v28.s[3]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4fbc1b08 // fmla v8.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b29 // fmla v9.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4a // fmla v10.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6b // fmla v11.4s, v27.4s, v28.s[3]
 	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4f9c1980 // fmla v0.4s, v12.4s, v28.s[2]
+	WORD $0x4f9c19a1 // fmla v1.4s, v13.4s, v28.s[2]
+	WORD $0x4f9c19c2 // fmla v2.4s, v14.4s, v28.s[2]
+	WORD $0x4f9c19e3 // fmla v3.4s, v15.4s, v28.s[2]
+	WORD $0x4f9c1a04 // fmla v4.4s, v16.4s, v28.s[2]
+	WORD $0x4f9c1a25 // fmla v5.4s, v17.4s, v28.s[2]
+	WORD $0x4f9c1a46 // fmla v6.4s, v18.4s, v28.s[2]
+	WORD $0x4f9c1a67 // fmla v7.4s, v19.4s, v28.s[2]
+	WORD $0x4f9c1a88 // fmla v8.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aa9 // fmla v9.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1aca // fmla v10.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aeb // fmla v11.4s, v23.4s, v28.s[2]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
-	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
-	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
-	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
-	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
-	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
-	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
-	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
-	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
-	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4f9d1180 // fmla v0.4s, v12.4s, v29.s[0]
+	WORD $0x4f9d11a1 // fmla v1.4s, v13.4s, v29.s[0]
+	WORD $0x4f9d11c2 // fmla v2.4s, v14.4s, v29.s[0]
+	WORD $0x4f9d11e3 // fmla v3.4s, v15.4s, v29.s[0]
+	WORD $0x4f9d1204 // fmla v4.4s, v16.4s, v29.s[0]
+	WORD $0x4f9d1225 // fmla v5.4s, v17.4s, v29.s[0]
+	WORD $0x4f9d1246 // fmla v6.4s, v18.4s, v29.s[0]
+	WORD $0x4f9d1267 // fmla v7.4s, v19.4s, v29.s[0]
+	WORD $0x4f9d1288 // fmla v8.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d12a9 // fmla v9.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d12ca // fmla v10.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d12eb // fmla v11.4s, v23.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4fbd1300 // fmla v0.4s, v24.4s, v29.s[1]
+	WORD $0x4fbd1321 // fmla v1.4s, v25.4s, v29.s[1]
+	WORD $0x4fbd1342 // fmla v2.4s, v26.4s, v29.s[1]
+	WORD $0x4fbd1363 // fmla v3.4s, v27.4s, v29.s[1]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4fbd1304 // fmla v4.4s, v24.4s, v29.s[1]
+	WORD $0x4fbd1325 // fmla v5.4s, v25.4s, v29.s[1]
+	WORD $0x4fbd1346 // fmla v6.4s, v26.4s, v29.s[1]
+	WORD $0x4fbd1367 // fmla v7.4s, v27.4s, v29.s[1]
+	WORD $0x4cc12818 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x0], x1
+	WORD $0x4fbd1308 // fmla v8.4s, v24.4s, v29.s[1]
+	WORD $0x4fbd1329 // fmla v9.4s, v25.4s, v29.s[1]
+	WORD $0x4fbd134a // fmla v10.4s, v26.4s, v29.s[1]
+	WORD $0x4fbd136b // fmla v11.4s, v27.4s, v29.s[1]
 	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
+	WORD $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
+	WORD $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
-	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
-	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
-	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d680 // fadd v0.4s, v20.4s, v16.4s
-	WORD $0x4e31d6a1 // fadd v1.4s, v21.4s, v17.4s
-	WORD $0x4e32d6c2 // fadd v2.4s, v22.4s, v18.4s
-	WORD $0x4e33d6e3 // fadd v3.4s, v23.4s, v19.4s
-	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
-	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
-	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
-	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
-	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
-	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
-	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d684 // fadd v4.4s, v20.4s, v16.4s
-	WORD $0x4e31d6a5 // fadd v5.4s, v21.4s, v17.4s
-	WORD $0x4e32d6c6 // fadd v6.4s, v22.4s, v18.4s
-	WORD $0x4e33d6e7 // fadd v7.4s, v23.4s, v19.4s
-	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
-	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
-	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
-	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
-	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
-	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
-	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
-	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
-	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
-	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d688 // fadd v8.4s, v20.4s, v16.4s
-	WORD $0x4e31d6a9 // fadd v9.4s, v21.4s, v17.4s
-	WORD $0x4e32d6ca // fadd v10.4s, v22.4s, v18.4s
-	WORD $0x4e33d6eb // fadd v11.4s, v23.4s, v19.4s
-	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
-	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
-	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
-	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x4cc12920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x1
-	WORD $0x4cc12924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9], x1
-	WORD $0x4cc12928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], x1
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x91010000 // add x0, x0, #64
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xcb070063 // sub x3, x3, x7
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4f9d1980 // fmla v0.4s, v12.4s, v29.s[2]
+	WORD $0x4f9d19a1 // fmla v1.4s, v13.4s, v29.s[2]
+	WORD $0x4f9d19c2 // fmla v2.4s, v14.4s, v29.s[2]
+	WORD $0x4f9d19e3 // fmla v3.4s, v15.4s, v29.s[2]
+	WORD $0x4f9d1a04 // fmla v4.4s, v16.4s, v29.s[2]
+	WORD $0x4f9d1a25 // fmla v5.4s, v17.4s, v29.s[2]
+	WORD $0x4f9d1a46 // fmla v6.4s, v18.4s, v29.s[2]
+	WORD $0x4f9d1a67 // fmla v7.4s, v19.4s, v29.s[2]
+	WORD $0x4f9d1a88 // fmla v8.4s, v20.4s, v29.s[2]
+	WORD $0x4f9d1aa9 // fmla v9.4s, v21.4s, v29.s[2]
+	WORD $0x4f9d1aca // fmla v10.4s, v22.4s, v29.s[2]
+	WORD $0x4f9d1aeb // fmla v11.4s, v23.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
+	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
+	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b070000 // add x0, x0, x7
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xaa0303e9 // mov x9, x3
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -6668,11 +6157,14 @@ TEXT ·winogradExpandHalf6NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b010425 // add x5, x1, x1, lsl #1
 	WORD $0xd2800106 // movz x6, #8, lsl #0
 	WORD $0x9b027cc6 // mul x6, x6, x2
-	WORD $0xd2800107 // movz x7, #8, lsl #0
-	WORD $0x9b067ce7 // mul x7, x7, x6
-	WORD $0xd10100e7 // sub x7, x7, #64
-	WORD $0x8b050008 // add x8, x0, x5
-	WORD $0x8b050109 // add x9, x8, x5
+	WORD $0x8b0504a7 // add x7, x5, x5, lsl #1
+	WORD $0xcb0703e7 // neg x7, x7
+	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xd2800108 // movz x8, #8, lsl #0
+	WORD $0x9b087cc8 // mul x8, x6, x8
+	WORD $0xcb0803e8 // neg x8, x8
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xaa0303e9 // mov x9, x3
 
 loop:
 	WORD $0xad400c01 // ldp q1, q3, [x0]
@@ -6693,837 +6185,568 @@ loop:
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
 	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
 	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404c11 // ldp q17, q19, [x0]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad405c15 // ldp q21, q23, [x0]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4f9c1304 // fmla v4.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1325 // fmla v5.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c1346 // fmla v6.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c1367 // fmla v7.4s, v27.4s, v28.s[0]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0x4f9c1308 // fmla v8.4s, v24.4s, v28.s[0]
+	WORD $0x4f9c1329 // fmla v9.4s, v25.4s, v28.s[0]
+	WORD $0x4f9c134a // fmla v10.4s, v26.4s, v28.s[0]
+	WORD $0x4f9c136b // fmla v11.4s, v27.4s, v28.s[0]
 	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4fbc1180 // fmla v0.4s, v12.4s, v28.s[1]
+	WORD $0x4fbc11a1 // fmla v1.4s, v13.4s, v28.s[1]
+	WORD $0x4fbc11c2 // fmla v2.4s, v14.4s, v28.s[1]
+	WORD $0x4fbc11e3 // fmla v3.4s, v15.4s, v28.s[1]
+	WORD $0x4fbc1204 // fmla v4.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc1225 // fmla v5.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc1246 // fmla v6.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc1267 // fmla v7.4s, v19.4s, v28.s[1]
+	WORD $0x4fbc1288 // fmla v8.4s, v20.4s, v28.s[1]
+	WORD $0x4fbc12a9 // fmla v9.4s, v21.4s, v28.s[1]
+	WORD $0x4fbc12ca // fmla v10.4s, v22.4s, v28.s[1]
+	WORD $0x4fbc12eb // fmla v11.4s, v23.4s, v28.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
+	WORD $0x4eb1d4a5 // fsub v5.4s, v5.4s, v17.4s
+	WORD $0x4eb2d4c6 // fsub v6.4s, v6.4s, v18.4s
+	WORD $0x4eb3d4e7 // fsub v7.4s, v7.4s, v19.4s
+	WORD $0x4eb4d508 // fsub v8.4s, v8.4s, v20.4s
+	WORD $0x4eb5d529 // fsub v9.4s, v9.4s, v21.4s
+	WORD $0x4eb6d54a // fsub v10.4s, v10.4s, v22.4s
+	WORD $0x4eb7d56b // fsub v11.4s, v11.4s, v23.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fbc1b00 // fmla v0.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b21 // fmla v1.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b42 // fmla v2.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b63 // fmla v3.4s, v27.4s, v28.s[3]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fbc1b04 // fmla v4.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b25 // fmla v5.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b46 // fmla v6.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b67 // fmla v7.4s, v27.4s, v28.s[3]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
-	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
-	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
-	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4fbc1b08 // fmla v8.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b29 // fmla v9.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4a // fmla v10.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6b // fmla v11.4s, v27.4s, v28.s[3]
 	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4f9c1980 // fmla v0.4s, v12.4s, v28.s[2]
+	WORD $0x4f9c19a1 // fmla v1.4s, v13.4s, v28.s[2]
+	WORD $0x4f9c19c2 // fmla v2.4s, v14.4s, v28.s[2]
+	WORD $0x4f9c19e3 // fmla v3.4s, v15.4s, v28.s[2]
+	WORD $0x4f9c1a04 // fmla v4.4s, v16.4s, v28.s[2]
+	WORD $0x4f9c1a25 // fmla v5.4s, v17.4s, v28.s[2]
+	WORD $0x4f9c1a46 // fmla v6.4s, v18.4s, v28.s[2]
+	WORD $0x4f9c1a67 // fmla v7.4s, v19.4s, v28.s[2]
+	WORD $0x4f9c1a88 // fmla v8.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aa9 // fmla v9.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1aca // fmla v10.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aeb // fmla v11.4s, v23.4s, v28.s[2]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4f9d1180 // fmla v0.4s, v12.4s, v29.s[0]
+	WORD $0x4f9d11a1 // fmla v1.4s, v13.4s, v29.s[0]
+	WORD $0x4f9d11c2 // fmla v2.4s, v14.4s, v29.s[0]
+	WORD $0x4f9d11e3 // fmla v3.4s, v15.4s, v29.s[0]
+	WORD $0x4f9d1204 // fmla v4.4s, v16.4s, v29.s[0]
+	WORD $0x4f9d1225 // fmla v5.4s, v17.4s, v29.s[0]
+	WORD $0x4f9d1246 // fmla v6.4s, v18.4s, v29.s[0]
+	WORD $0x4f9d1267 // fmla v7.4s, v19.4s, v29.s[0]
+	WORD $0x4f9d1288 // fmla v8.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d12a9 // fmla v9.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d12ca // fmla v10.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d12eb // fmla v11.4s, v23.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
-	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
-	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
-	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fbd1300 // fmla v0.4s, v24.4s, v29.s[1]
+	WORD $0x4fbd1321 // fmla v1.4s, v25.4s, v29.s[1]
+	WORD $0x4fbd1342 // fmla v2.4s, v26.4s, v29.s[1]
+	WORD $0x4fbd1363 // fmla v3.4s, v27.4s, v29.s[1]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
-	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
-	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
-	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
-	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fbd1304 // fmla v4.4s, v24.4s, v29.s[1]
+	WORD $0x4fbd1325 // fmla v5.4s, v25.4s, v29.s[1]
+	WORD $0x4fbd1346 // fmla v6.4s, v26.4s, v29.s[1]
+	WORD $0x4fbd1367 // fmla v7.4s, v27.4s, v29.s[1]
+	WORD $0xad406c19 // ldp q25, q27, [x0]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
 	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
-	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
-	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
-	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
-	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
-	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
-	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4fbd1308 // fmla v8.4s, v24.4s, v29.s[1]
+	WORD $0x4fbd1329 // fmla v9.4s, v25.4s, v29.s[1]
+	WORD $0x4fbd134a // fmla v10.4s, v26.4s, v29.s[1]
+	WORD $0x4fbd136b // fmla v11.4s, v27.4s, v29.s[1]
 	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
+	WORD $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
+	WORD $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x8b06006a // add x10, x3, x6
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
-	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
-	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
-	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d680 // fadd v0.4s, v20.4s, v16.4s
-	WORD $0x4e31d6a1 // fadd v1.4s, v21.4s, v17.4s
-	WORD $0x4e32d6c2 // fadd v2.4s, v22.4s, v18.4s
-	WORD $0x4e33d6e3 // fadd v3.4s, v23.4s, v19.4s
-	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
-	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
-	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
-	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
-	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
-	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
-	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d684 // fadd v4.4s, v20.4s, v16.4s
-	WORD $0x4e31d6a5 // fadd v5.4s, v21.4s, v17.4s
-	WORD $0x4e32d6c6 // fadd v6.4s, v22.4s, v18.4s
-	WORD $0x4e33d6e7 // fadd v7.4s, v23.4s, v19.4s
-	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
-	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
-	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
-	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xad403c0d // ldp q13, q15, [x0]
-	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x8b010000 // add x0, x0, x1
-	WORD $0xad404d11 // ldp q17, q19, [x8]
-	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xad405d35 // ldp q21, q23, [x9]
-	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
-	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
-	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
-	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
-	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
-	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
-	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
-	WORD $0x4e30d688 // fadd v8.4s, v20.4s, v16.4s
-	WORD $0x4e31d6a9 // fadd v9.4s, v21.4s, v17.4s
-	WORD $0x4e32d6ca // fadd v10.4s, v22.4s, v18.4s
-	WORD $0x4e33d6eb // fadd v11.4s, v23.4s, v19.4s
-	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
-	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
-	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
-	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
-	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
-	WORD $0xcb050000 // sub x0, x0, x5
-	WORD $0xcb050108 // sub x8, x8, x5
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xaa0303ea // mov x10, x3
-	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
-	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
-	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0xad400d21 // ldp q1, q3, [x9]
+	WORD $0x4cc62920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x6
+	WORD $0x4f9d1980 // fmla v0.4s, v12.4s, v29.s[2]
+	WORD $0x4f9d19a1 // fmla v1.4s, v13.4s, v29.s[2]
+	WORD $0x4f9d19c2 // fmla v2.4s, v14.4s, v29.s[2]
+	WORD $0x4f9d19e3 // fmla v3.4s, v15.4s, v29.s[2]
+	WORD $0x4f9d1a04 // fmla v4.4s, v16.4s, v29.s[2]
+	WORD $0x4f9d1a25 // fmla v5.4s, v17.4s, v29.s[2]
+	WORD $0x4f9d1a46 // fmla v6.4s, v18.4s, v29.s[2]
+	WORD $0x4f9d1a67 // fmla v7.4s, v19.4s, v29.s[2]
+	WORD $0x4f9d1a88 // fmla v8.4s, v20.4s, v29.s[2]
+	WORD $0x4f9d1aa9 // fmla v9.4s, v21.4s, v29.s[2]
+	WORD $0x4f9d1aca // fmla v10.4s, v22.4s, v29.s[2]
+	WORD $0x4f9d1aeb // fmla v11.4s, v23.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xad400c01 // ldp q1, q3, [x0]
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad401d25 // ldp q5, q7, [x9]
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad401c05 // ldp q5, q7, [x0]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
 	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad402d29 // ldp q9, q11, [x9]
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad402c09 // ldp q9, q11, [x0]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
 	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x8b010000 // add x0, x0, x1
 	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
-	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
-	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
-	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
-	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
-	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
-	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
-	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
-	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
-	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
-	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
-	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
-	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
-	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
-	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
-	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
-	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
-	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
-	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
-	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
-	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
-	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
-	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
-	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
-	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
-	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
-	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
-	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
-	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
-	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
-	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9c1100 // fmla v0.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1121 // fmla v1.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1142 // fmla v2.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1163 // fmla v3.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10a1 // fmla v1.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10c2 // fmla v2.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10e3 // fmla v3.4s, v7.4s, v28.s[1]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbc1900 // fmla v0.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1921 // fmla v1.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1942 // fmla v2.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1963 // fmla v3.4s, v11.4s, v28.s[3]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1080 // fmla v0.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d10a1 // fmla v1.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d10c2 // fmla v2.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d10e3 // fmla v3.4s, v7.4s, v29.s[0]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4fbd1100 // fmla v0.4s, v8.4s, v29.s[1]
+	WORD $0x4fbd1121 // fmla v1.4s, v9.4s, v29.s[1]
+	WORD $0x4fbd1142 // fmla v2.4s, v10.4s, v29.s[1]
+	WORD $0x4fbd1163 // fmla v3.4s, v11.4s, v29.s[1]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4f9d1880 // fmla v0.4s, v4.4s, v29.s[2]
+	WORD $0x4f9d18a1 // fmla v1.4s, v5.4s, v29.s[2]
+	WORD $0x4f9d18c2 // fmla v2.4s, v6.4s, v29.s[2]
+	WORD $0x4f9d18e3 // fmla v3.4s, v7.4s, v29.s[2]
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
 	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
-	WORD $0x91008000 // add x0, x0, #32
-	WORD $0x91008108 // add x8, x8, #32
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xcb070063 // sub x3, x3, x7
+	WORD $0x8b070000 // add x0, x0, x7
+	WORD $0x8b080063 // add x3, x3, x8
+	WORD $0xaa0303e9 // mov x9, x3
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -7532,10 +6755,10 @@ loop:
 TEXT ·winogradOutput6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
 	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc01811 // ldr q17, [x0, #96]
-	WORD $0x3dc01c13 // ldr q19, [x0, #112]
-	WORD $0x3dc02010 // ldr q16, [x0, #128]
-	WORD $0x3dc02412 // ldr q18, [x0, #144]
+	WORD $0x3dc02011 // ldr q17, [x0, #128]
+	WORD $0x3dc02413 // ldr q19, [x0, #144]
+	WORD $0x3dc02810 // ldr q16, [x0, #160]
+	WORD $0x3dc02c12 // ldr q18, [x0, #176]
 	WORD $0xf94000e0 // ldr x0, [x7]
 	WORD $0xf94004e1 // ldr x1, [x7, #8]
 	WORD $0xf9401ce2 // ldr x2, [x7, #56]
@@ -7569,58 +6792,58 @@ wide:
 	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
 	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
 	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
-	WORD $0x4e28d4d6 // fadd v22.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4d7 // fsub v23.4s, v6.4s, v8.4s
+	WORD $0x4e26d516 // fadd v22.4s, v8.4s, v6.4s
+	WORD $0x4ea6d517 // fsub v23.4s, v8.4s, v6.4s
 	WORD $0x4e2cd558 // fadd v24.4s, v10.4s, v12.4s
 	WORD $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
-	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
-	WORD $0x4fb112c0 // fmla v0.4s, v22.4s, v17.s[1]
-	WORD $0x4fb31b00 // fmla v0.4s, v24.4s, v19.s[3]
-	WORD $0x4f9192ba // fmul v26.4s, v21.4s, v17.s[0]
-	WORD $0x4f911afa // fmla v26.4s, v23.4s, v17.s[2]
-	WORD $0x4f90119a // fmla v26.4s, v12.4s, v16.s[0]
-	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
-	WORD $0x4fb11aca // fmla v10.4s, v22.4s, v17.s[3]
-	WORD $0x4fb0130a // fmla v10.4s, v24.4s, v16.s[1]
-	WORD $0x4f9192b9 // fmul v25.4s, v21.4s, v17.s[0]
-	WORD $0x4f9312f9 // fmla v25.4s, v23.4s, v19.s[0]
-	WORD $0x4f901999 // fmla v25.4s, v12.4s, v16.s[2]
-	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
-	WORD $0x4fb312d4 // fmla v20.4s, v22.4s, v19.s[1]
-	WORD $0x4fb01b14 // fmla v20.4s, v24.4s, v16.s[3]
-	WORD $0x4f9112ae // fmla v14.4s, v21.4s, v17.s[0]
-	WORD $0x4f931aee // fmla v14.4s, v23.4s, v19.s[2]
-	WORD $0x4f92118e // fmla v14.4s, v12.4s, v18.s[0]
+	WORD $0x4f9112c0 // fmla v0.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11300 // fmla v0.4s, v24.4s, v17.s[1]
+	WORD $0x4fb31a80 // fmla v0.4s, v20.4s, v19.s[3]
+	WORD $0x4f9192fa // fmul v26.4s, v23.4s, v17.s[0]
+	WORD $0x4f91199a // fmla v26.4s, v12.4s, v17.s[2]
+	WORD $0x4f9012ba // fmla v26.4s, v21.4s, v16.s[0]
+	WORD $0x4f9192ca // fmul v10.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11b0a // fmla v10.4s, v24.4s, v17.s[3]
+	WORD $0x4fb0128a // fmla v10.4s, v20.4s, v16.s[1]
+	WORD $0x4f9192f9 // fmul v25.4s, v23.4s, v17.s[0]
+	WORD $0x4f931199 // fmla v25.4s, v12.4s, v19.s[0]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f9192d6 // fmul v22.4s, v22.4s, v17.s[0]
+	WORD $0x4fb31316 // fmla v22.4s, v24.4s, v19.s[1]
+	WORD $0x4fb01a96 // fmla v22.4s, v20.4s, v16.s[3]
+	WORD $0x4f9112ee // fmla v14.4s, v23.4s, v17.s[0]
+	WORD $0x4f93198e // fmla v14.4s, v12.4s, v19.s[2]
+	WORD $0x4f9212ae // fmla v14.4s, v21.4s, v18.s[0]
 	WORD $0xad006840 // stp q0, q26, [x2]
 	WORD $0xad01644a // stp q10, q25, [x2, #32]
-	WORD $0xad023854 // stp q20, q14, [x2, #64]
+	WORD $0xad023856 // stp q22, q14, [x2, #64]
 	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
-	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
-	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
+	WORD $0x4e27d52e // fadd v14.4s, v9.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
 	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
 	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
-	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
-	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
-	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
-	WORD $0x4f9191cd // fmul v13.4s, v14.4s, v17.s[0]
-	WORD $0x4f91192d // fmla v13.4s, v9.4s, v17.s[2]
-	WORD $0x4f90116d // fmla v13.4s, v11.4s, v16.s[0]
-	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
-	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
-	WORD $0x4fb01295 // fmla v21.4s, v20.4s, v16.s[1]
-	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
-	WORD $0x4f931136 // fmla v22.4s, v9.4s, v19.s[0]
-	WORD $0x4f901976 // fmla v22.4s, v11.4s, v16.s[2]
-	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
-	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
-	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
-	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
-	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
-	WORD $0x4f92116f // fmla v15.4s, v11.4s, v18.s[0]
+	WORD $0x4f9111c1 // fmla v1.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11281 // fmla v1.4s, v20.4s, v17.s[1]
+	WORD $0x4fb31941 // fmla v1.4s, v10.4s, v19.s[3]
+	WORD $0x4f91912d // fmul v13.4s, v9.4s, v17.s[0]
+	WORD $0x4f91196d // fmla v13.4s, v11.4s, v17.s[2]
+	WORD $0x4f90118d // fmla v13.4s, v12.4s, v16.s[0]
+	WORD $0x4f9191d5 // fmul v21.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11a95 // fmla v21.4s, v20.4s, v17.s[3]
+	WORD $0x4fb01155 // fmla v21.4s, v10.4s, v16.s[1]
+	WORD $0x4f919136 // fmul v22.4s, v9.4s, v17.s[0]
+	WORD $0x4f931176 // fmla v22.4s, v11.4s, v19.s[0]
+	WORD $0x4f901996 // fmla v22.4s, v12.4s, v16.s[2]
+	WORD $0x4f9191ce // fmul v14.4s, v14.4s, v17.s[0]
+	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD $0x4fb0194e // fmla v14.4s, v10.4s, v16.s[3]
+	WORD $0x4f91112f // fmla v15.4s, v9.4s, v17.s[0]
+	WORD $0x4f93196f // fmla v15.4s, v11.4s, v19.s[2]
+	WORD $0x4f92118f // fmla v15.4s, v12.4s, v18.s[0]
 	WORD $0xad003521 // stp q1, q13, [x9]
 	WORD $0xad015935 // stp q21, q22, [x9, #32]
-	WORD $0xad023d2a // stp q10, q15, [x9, #64]
+	WORD $0xad023d2e // stp q14, q15, [x9, #64]
 	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
 	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
 	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
@@ -7631,58 +6854,58 @@ wide:
 	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
 	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
 	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
-	WORD $0x4e28d4d6 // fadd v22.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4e26d516 // fadd v22.4s, v8.4s, v6.4s
+	WORD $0x4ea6d518 // fsub v24.4s, v8.4s, v6.4s
 	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
 	WORD $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
-	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
-	WORD $0x4fb112c0 // fmla v0.4s, v22.4s, v17.s[1]
-	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
-	WORD $0x4f9192ba // fmul v26.4s, v21.4s, v17.s[0]
-	WORD $0x4f911b1a // fmla v26.4s, v24.4s, v17.s[2]
-	WORD $0x4f90119a // fmla v26.4s, v12.4s, v16.s[0]
-	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
-	WORD $0x4fb11aca // fmla v10.4s, v22.4s, v17.s[3]
-	WORD $0x4fb012ea // fmla v10.4s, v23.4s, v16.s[1]
-	WORD $0x4f9192b9 // fmul v25.4s, v21.4s, v17.s[0]
-	WORD $0x4f931319 // fmla v25.4s, v24.4s, v19.s[0]
-	WORD $0x4f901999 // fmla v25.4s, v12.4s, v16.s[2]
-	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
-	WORD $0x4fb312d4 // fmla v20.4s, v22.4s, v19.s[1]
-	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
-	WORD $0x4f9112ae // fmla v14.4s, v21.4s, v17.s[0]
-	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
-	WORD $0x4f92118e // fmla v14.4s, v12.4s, v18.s[0]
+	WORD $0x4f9112c0 // fmla v0.4s, v22.4s, v17.s[0]
+	WORD $0x4fb112e0 // fmla v0.4s, v23.4s, v17.s[1]
+	WORD $0x4fb31a80 // fmla v0.4s, v20.4s, v19.s[3]
+	WORD $0x4f91931a // fmul v26.4s, v24.4s, v17.s[0]
+	WORD $0x4f91199a // fmla v26.4s, v12.4s, v17.s[2]
+	WORD $0x4f9012ba // fmla v26.4s, v21.4s, v16.s[0]
+	WORD $0x4f9192ca // fmul v10.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11aea // fmla v10.4s, v23.4s, v17.s[3]
+	WORD $0x4fb0128a // fmla v10.4s, v20.4s, v16.s[1]
+	WORD $0x4f919319 // fmul v25.4s, v24.4s, v17.s[0]
+	WORD $0x4f931199 // fmla v25.4s, v12.4s, v19.s[0]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f9192d6 // fmul v22.4s, v22.4s, v17.s[0]
+	WORD $0x4fb312f6 // fmla v22.4s, v23.4s, v19.s[1]
+	WORD $0x4fb01a96 // fmla v22.4s, v20.4s, v16.s[3]
+	WORD $0x4f91130e // fmla v14.4s, v24.4s, v17.s[0]
+	WORD $0x4f93198e // fmla v14.4s, v12.4s, v19.s[2]
+	WORD $0x4f9212ae // fmla v14.4s, v21.4s, v18.s[0]
 	WORD $0xad036840 // stp q0, q26, [x2, #96]
 	WORD $0xad04644a // stp q10, q25, [x2, #128]
-	WORD $0xad053854 // stp q20, q14, [x2, #160]
+	WORD $0xad053856 // stp q22, q14, [x2, #160]
 	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
 	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
-	WORD $0x4e29d4ee // fadd v14.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4f4 // fsub v20.4s, v7.4s, v9.4s
+	WORD $0x4e27d52e // fadd v14.4s, v9.4s, v7.4s
+	WORD $0x4ea7d534 // fsub v20.4s, v9.4s, v7.4s
 	WORD $0x4e2dd569 // fadd v9.4s, v11.4s, v13.4s
 	WORD $0x4eadd576 // fsub v22.4s, v11.4s, v13.4s
-	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
-	WORD $0x4fb111c1 // fmla v1.4s, v14.4s, v17.s[1]
-	WORD $0x4fb31921 // fmla v1.4s, v9.4s, v19.s[3]
-	WORD $0x4f91918d // fmul v13.4s, v12.4s, v17.s[0]
-	WORD $0x4f911a8d // fmla v13.4s, v20.4s, v17.s[2]
-	WORD $0x4f9012cd // fmla v13.4s, v22.4s, v16.s[0]
-	WORD $0x4f91914b // fmul v11.4s, v10.4s, v17.s[0]
-	WORD $0x4fb119cb // fmla v11.4s, v14.4s, v17.s[3]
-	WORD $0x4fb0112b // fmla v11.4s, v9.4s, v16.s[1]
-	WORD $0x4f919195 // fmul v21.4s, v12.4s, v17.s[0]
-	WORD $0x4f931295 // fmla v21.4s, v20.4s, v19.s[0]
-	WORD $0x4f901ad5 // fmla v21.4s, v22.4s, v16.s[2]
-	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
-	WORD $0x4fb311ca // fmla v10.4s, v14.4s, v19.s[1]
-	WORD $0x4fb0192a // fmla v10.4s, v9.4s, v16.s[3]
-	WORD $0x4f91118f // fmla v15.4s, v12.4s, v17.s[0]
-	WORD $0x4f931a8f // fmla v15.4s, v20.4s, v19.s[2]
-	WORD $0x4f9212cf // fmla v15.4s, v22.4s, v18.s[0]
+	WORD $0x4f9111c1 // fmla v1.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11121 // fmla v1.4s, v9.4s, v17.s[1]
+	WORD $0x4fb31941 // fmla v1.4s, v10.4s, v19.s[3]
+	WORD $0x4f91928d // fmul v13.4s, v20.4s, v17.s[0]
+	WORD $0x4f911acd // fmla v13.4s, v22.4s, v17.s[2]
+	WORD $0x4f90118d // fmla v13.4s, v12.4s, v16.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
+	WORD $0x4fb1192b // fmla v11.4s, v9.4s, v17.s[3]
+	WORD $0x4fb0114b // fmla v11.4s, v10.4s, v16.s[1]
+	WORD $0x4f919295 // fmul v21.4s, v20.4s, v17.s[0]
+	WORD $0x4f9312d5 // fmla v21.4s, v22.4s, v19.s[0]
+	WORD $0x4f901995 // fmla v21.4s, v12.4s, v16.s[2]
+	WORD $0x4f9191ce // fmul v14.4s, v14.4s, v17.s[0]
+	WORD $0x4fb3112e // fmla v14.4s, v9.4s, v19.s[1]
+	WORD $0x4fb0194e // fmla v14.4s, v10.4s, v16.s[3]
+	WORD $0x4f91128f // fmla v15.4s, v20.4s, v17.s[0]
+	WORD $0x4f931acf // fmla v15.4s, v22.4s, v19.s[2]
+	WORD $0x4f92118f // fmla v15.4s, v12.4s, v18.s[0]
 	WORD $0xad033521 // stp q1, q13, [x9, #96]
 	WORD $0xad04552b // stp q11, q21, [x9, #128]
-	WORD $0xad053d2a // stp q10, q15, [x9, #160]
+	WORD $0xad053d2e // stp q14, q15, [x9, #160]
 	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
 	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
 	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
@@ -7692,59 +6915,59 @@ wide:
 	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
 	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
 	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
-	WORD $0x4ea4d456 // fsub v22.4s, v2.4s, v4.4s
-	WORD $0x4e28d4d5 // fadd v21.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
+	WORD $0x4e26d516 // fadd v22.4s, v8.4s, v6.4s
+	WORD $0x4ea6d518 // fsub v24.4s, v8.4s, v6.4s
 	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
 	WORD $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
-	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
-	WORD $0x4fb112a0 // fmla v0.4s, v21.4s, v17.s[1]
-	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
-	WORD $0x4f9192da // fmul v26.4s, v22.4s, v17.s[0]
-	WORD $0x4f911b1a // fmla v26.4s, v24.4s, v17.s[2]
-	WORD $0x4f90119a // fmla v26.4s, v12.4s, v16.s[0]
-	WORD $0x4f919299 // fmul v25.4s, v20.4s, v17.s[0]
-	WORD $0x4fb11ab9 // fmla v25.4s, v21.4s, v17.s[3]
-	WORD $0x4fb012f9 // fmla v25.4s, v23.4s, v16.s[1]
-	WORD $0x4f9192ca // fmul v10.4s, v22.4s, v17.s[0]
-	WORD $0x4f93130a // fmla v10.4s, v24.4s, v19.s[0]
-	WORD $0x4f90198a // fmla v10.4s, v12.4s, v16.s[2]
-	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
-	WORD $0x4fb312b4 // fmla v20.4s, v21.4s, v19.s[1]
-	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
-	WORD $0x4f9112ce // fmla v14.4s, v22.4s, v17.s[0]
-	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
-	WORD $0x4f92118e // fmla v14.4s, v12.4s, v18.s[0]
+	WORD $0x4f9112c0 // fmla v0.4s, v22.4s, v17.s[0]
+	WORD $0x4fb112e0 // fmla v0.4s, v23.4s, v17.s[1]
+	WORD $0x4fb31a80 // fmla v0.4s, v20.4s, v19.s[3]
+	WORD $0x4f91931a // fmul v26.4s, v24.4s, v17.s[0]
+	WORD $0x4f91199a // fmla v26.4s, v12.4s, v17.s[2]
+	WORD $0x4f9012ba // fmla v26.4s, v21.4s, v16.s[0]
+	WORD $0x4f9192d9 // fmul v25.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11af9 // fmla v25.4s, v23.4s, v17.s[3]
+	WORD $0x4fb01299 // fmla v25.4s, v20.4s, v16.s[1]
+	WORD $0x4f91930a // fmul v10.4s, v24.4s, v17.s[0]
+	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
+	WORD $0x4f901aaa // fmla v10.4s, v21.4s, v16.s[2]
+	WORD $0x4f9192d6 // fmul v22.4s, v22.4s, v17.s[0]
+	WORD $0x4fb312f6 // fmla v22.4s, v23.4s, v19.s[1]
+	WORD $0x4fb01a96 // fmla v22.4s, v20.4s, v16.s[3]
+	WORD $0x4f91130e // fmla v14.4s, v24.4s, v17.s[0]
+	WORD $0x4f93198e // fmla v14.4s, v12.4s, v19.s[2]
+	WORD $0x4f9212ae // fmla v14.4s, v21.4s, v18.s[0]
 	WORD $0xad066840 // stp q0, q26, [x2, #192]
 	WORD $0xad072859 // stp q25, q10, [x2, #224]
-	WORD $0xad083854 // stp q20, q14, [x2, #256]
+	WORD $0xad083856 // stp q22, q14, [x2, #256]
 	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
-	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
-	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
+	WORD $0x4e27d52e // fadd v14.4s, v9.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
 	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
 	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
-	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
-	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
-	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
-	WORD $0x4f9191cd // fmul v13.4s, v14.4s, v17.s[0]
-	WORD $0x4f91192d // fmla v13.4s, v9.4s, v17.s[2]
-	WORD $0x4f90116d // fmla v13.4s, v11.4s, v16.s[0]
-	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
-	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
-	WORD $0x4fb01295 // fmla v21.4s, v20.4s, v16.s[1]
-	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
-	WORD $0x4f931136 // fmla v22.4s, v9.4s, v19.s[0]
-	WORD $0x4f901976 // fmla v22.4s, v11.4s, v16.s[2]
-	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
-	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
-	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
-	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
-	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
-	WORD $0x4f92116f // fmla v15.4s, v11.4s, v18.s[0]
+	WORD $0x4f9111c1 // fmla v1.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11281 // fmla v1.4s, v20.4s, v17.s[1]
+	WORD $0x4fb31941 // fmla v1.4s, v10.4s, v19.s[3]
+	WORD $0x4f91912d // fmul v13.4s, v9.4s, v17.s[0]
+	WORD $0x4f91196d // fmla v13.4s, v11.4s, v17.s[2]
+	WORD $0x4f90118d // fmla v13.4s, v12.4s, v16.s[0]
+	WORD $0x4f9191d5 // fmul v21.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11a95 // fmla v21.4s, v20.4s, v17.s[3]
+	WORD $0x4fb01155 // fmla v21.4s, v10.4s, v16.s[1]
+	WORD $0x4f919136 // fmul v22.4s, v9.4s, v17.s[0]
+	WORD $0x4f931176 // fmla v22.4s, v11.4s, v19.s[0]
+	WORD $0x4f901996 // fmla v22.4s, v12.4s, v16.s[2]
+	WORD $0x4f9191ce // fmul v14.4s, v14.4s, v17.s[0]
+	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD $0x4fb0194e // fmla v14.4s, v10.4s, v16.s[3]
+	WORD $0x4f91112f // fmla v15.4s, v9.4s, v17.s[0]
+	WORD $0x4f93196f // fmla v15.4s, v11.4s, v19.s[2]
+	WORD $0x4f92118f // fmla v15.4s, v12.4s, v18.s[0]
 	WORD $0xad063521 // stp q1, q13, [x9, #192]
 	WORD $0xad075935 // stp q21, q22, [x9, #224]
-	WORD $0xad083d2a // stp q10, q15, [x9, #256]
+	WORD $0xad083d2e // stp q14, q15, [x9, #256]
 	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
 	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
 	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
@@ -7755,58 +6978,58 @@ wide:
 	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
 	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
 	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
-	WORD $0x4e28d4d6 // fadd v22.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4d7 // fsub v23.4s, v6.4s, v8.4s
+	WORD $0x4e26d516 // fadd v22.4s, v8.4s, v6.4s
+	WORD $0x4ea6d517 // fsub v23.4s, v8.4s, v6.4s
 	WORD $0x4e2cd558 // fadd v24.4s, v10.4s, v12.4s
 	WORD $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
-	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
-	WORD $0x4fb112c0 // fmla v0.4s, v22.4s, v17.s[1]
-	WORD $0x4fb31b00 // fmla v0.4s, v24.4s, v19.s[3]
-	WORD $0x4f9192b9 // fmul v25.4s, v21.4s, v17.s[0]
-	WORD $0x4f911af9 // fmla v25.4s, v23.4s, v17.s[2]
-	WORD $0x4f901199 // fmla v25.4s, v12.4s, v16.s[0]
-	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
-	WORD $0x4fb11aca // fmla v10.4s, v22.4s, v17.s[3]
-	WORD $0x4fb0130a // fmla v10.4s, v24.4s, v16.s[1]
-	WORD $0x4f9192ba // fmul v26.4s, v21.4s, v17.s[0]
-	WORD $0x4f9312fa // fmla v26.4s, v23.4s, v19.s[0]
-	WORD $0x4f90199a // fmla v26.4s, v12.4s, v16.s[2]
-	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
-	WORD $0x4fb312d4 // fmla v20.4s, v22.4s, v19.s[1]
-	WORD $0x4fb01b14 // fmla v20.4s, v24.4s, v16.s[3]
-	WORD $0x4f9112ae // fmla v14.4s, v21.4s, v17.s[0]
-	WORD $0x4f931aee // fmla v14.4s, v23.4s, v19.s[2]
-	WORD $0x4f92118e // fmla v14.4s, v12.4s, v18.s[0]
+	WORD $0x4f9112c0 // fmla v0.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11300 // fmla v0.4s, v24.4s, v17.s[1]
+	WORD $0x4fb31a80 // fmla v0.4s, v20.4s, v19.s[3]
+	WORD $0x4f9192f9 // fmul v25.4s, v23.4s, v17.s[0]
+	WORD $0x4f911999 // fmla v25.4s, v12.4s, v17.s[2]
+	WORD $0x4f9012b9 // fmla v25.4s, v21.4s, v16.s[0]
+	WORD $0x4f9192ca // fmul v10.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11b0a // fmla v10.4s, v24.4s, v17.s[3]
+	WORD $0x4fb0128a // fmla v10.4s, v20.4s, v16.s[1]
+	WORD $0x4f9192fa // fmul v26.4s, v23.4s, v17.s[0]
+	WORD $0x4f93119a // fmla v26.4s, v12.4s, v19.s[0]
+	WORD $0x4f901aba // fmla v26.4s, v21.4s, v16.s[2]
+	WORD $0x4f9192d6 // fmul v22.4s, v22.4s, v17.s[0]
+	WORD $0x4fb31316 // fmla v22.4s, v24.4s, v19.s[1]
+	WORD $0x4fb01a96 // fmla v22.4s, v20.4s, v16.s[3]
+	WORD $0x4f9112ee // fmla v14.4s, v23.4s, v17.s[0]
+	WORD $0x4f93198e // fmla v14.4s, v12.4s, v19.s[2]
+	WORD $0x4f9212ae // fmla v14.4s, v21.4s, v18.s[0]
 	WORD $0xad096440 // stp q0, q25, [x2, #288]
 	WORD $0xad0a684a // stp q10, q26, [x2, #320]
-	WORD $0xad0b3854 // stp q20, q14, [x2, #352]
+	WORD $0xad0b3856 // stp q22, q14, [x2, #352]
 	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
 	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
-	WORD $0x4e29d4ee // fadd v14.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e27d52e // fadd v14.4s, v9.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
 	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
 	WORD $0x4eadd575 // fsub v21.4s, v11.4s, v13.4s
-	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
-	WORD $0x4fb111c1 // fmla v1.4s, v14.4s, v17.s[1]
-	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
-	WORD $0x4f91918b // fmul v11.4s, v12.4s, v17.s[0]
-	WORD $0x4f91192b // fmla v11.4s, v9.4s, v17.s[2]
-	WORD $0x4f9012ab // fmla v11.4s, v21.4s, v16.s[0]
-	WORD $0x4f919156 // fmul v22.4s, v10.4s, v17.s[0]
-	WORD $0x4fb119d6 // fmla v22.4s, v14.4s, v17.s[3]
-	WORD $0x4fb01296 // fmla v22.4s, v20.4s, v16.s[1]
-	WORD $0x4f91918d // fmul v13.4s, v12.4s, v17.s[0]
-	WORD $0x4f93112d // fmla v13.4s, v9.4s, v19.s[0]
-	WORD $0x4f901aad // fmla v13.4s, v21.4s, v16.s[2]
-	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
-	WORD $0x4fb311ca // fmla v10.4s, v14.4s, v19.s[1]
-	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
-	WORD $0x4f91118f // fmla v15.4s, v12.4s, v17.s[0]
-	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
-	WORD $0x4f9212af // fmla v15.4s, v21.4s, v18.s[0]
+	WORD $0x4f9111c1 // fmla v1.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11281 // fmla v1.4s, v20.4s, v17.s[1]
+	WORD $0x4fb31941 // fmla v1.4s, v10.4s, v19.s[3]
+	WORD $0x4f91912b // fmul v11.4s, v9.4s, v17.s[0]
+	WORD $0x4f911aab // fmla v11.4s, v21.4s, v17.s[2]
+	WORD $0x4f90118b // fmla v11.4s, v12.4s, v16.s[0]
+	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11a96 // fmla v22.4s, v20.4s, v17.s[3]
+	WORD $0x4fb01156 // fmla v22.4s, v10.4s, v16.s[1]
+	WORD $0x4f91912d // fmul v13.4s, v9.4s, v17.s[0]
+	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
+	WORD $0x4f90198d // fmla v13.4s, v12.4s, v16.s[2]
+	WORD $0x4f9191ce // fmul v14.4s, v14.4s, v17.s[0]
+	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD $0x4fb0194e // fmla v14.4s, v10.4s, v16.s[3]
+	WORD $0x4f91112f // fmla v15.4s, v9.4s, v17.s[0]
+	WORD $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	WORD $0x4f92118f // fmla v15.4s, v12.4s, v18.s[0]
 	WORD $0xad092d21 // stp q1, q11, [x9, #288]
 	WORD $0xad0a3536 // stp q22, q13, [x9, #320]
-	WORD $0xad0b3d2a // stp q10, q15, [x9, #352]
+	WORD $0xad0b3d2e // stp q14, q15, [x9, #352]
 	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
 	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
 	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
@@ -7817,182 +7040,58 @@ wide:
 	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
 	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
 	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
-	WORD $0x4e28d4d6 // fadd v22.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4e26d516 // fadd v22.4s, v8.4s, v6.4s
+	WORD $0x4ea6d518 // fsub v24.4s, v8.4s, v6.4s
 	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
 	WORD $0x4eacd55a // fsub v26.4s, v10.4s, v12.4s
-	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
-	WORD $0x4fb112c0 // fmla v0.4s, v22.4s, v17.s[1]
-	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
-	WORD $0x4f9192ac // fmul v12.4s, v21.4s, v17.s[0]
-	WORD $0x4f911b0c // fmla v12.4s, v24.4s, v17.s[2]
-	WORD $0x4f90134c // fmla v12.4s, v26.4s, v16.s[0]
-	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
-	WORD $0x4fb11aca // fmla v10.4s, v22.4s, v17.s[3]
-	WORD $0x4fb012ea // fmla v10.4s, v23.4s, v16.s[1]
-	WORD $0x4f9192b9 // fmul v25.4s, v21.4s, v17.s[0]
-	WORD $0x4f931319 // fmla v25.4s, v24.4s, v19.s[0]
-	WORD $0x4f901b59 // fmla v25.4s, v26.4s, v16.s[2]
-	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
-	WORD $0x4fb312d4 // fmla v20.4s, v22.4s, v19.s[1]
-	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
-	WORD $0x4f9112ae // fmla v14.4s, v21.4s, v17.s[0]
-	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
-	WORD $0x4f92134e // fmla v14.4s, v26.4s, v18.s[0]
+	WORD $0x4f9112c0 // fmla v0.4s, v22.4s, v17.s[0]
+	WORD $0x4fb112e0 // fmla v0.4s, v23.4s, v17.s[1]
+	WORD $0x4fb31a80 // fmla v0.4s, v20.4s, v19.s[3]
+	WORD $0x4f91930c // fmul v12.4s, v24.4s, v17.s[0]
+	WORD $0x4f911b4c // fmla v12.4s, v26.4s, v17.s[2]
+	WORD $0x4f9012ac // fmla v12.4s, v21.4s, v16.s[0]
+	WORD $0x4f9192ca // fmul v10.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11aea // fmla v10.4s, v23.4s, v17.s[3]
+	WORD $0x4fb0128a // fmla v10.4s, v20.4s, v16.s[1]
+	WORD $0x4f919319 // fmul v25.4s, v24.4s, v17.s[0]
+	WORD $0x4f931359 // fmla v25.4s, v26.4s, v19.s[0]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f9192d6 // fmul v22.4s, v22.4s, v17.s[0]
+	WORD $0x4fb312f6 // fmla v22.4s, v23.4s, v19.s[1]
+	WORD $0x4fb01a96 // fmla v22.4s, v20.4s, v16.s[3]
+	WORD $0x4f91130e // fmla v14.4s, v24.4s, v17.s[0]
+	WORD $0x4f931b4e // fmla v14.4s, v26.4s, v19.s[2]
+	WORD $0x4f9212ae // fmla v14.4s, v21.4s, v18.s[0]
 	WORD $0xad0c3040 // stp q0, q12, [x2, #384]
 	WORD $0xad0d644a // stp q10, q25, [x2, #416]
-	WORD $0xad0e3854 // stp q20, q14, [x2, #448]
-	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
-	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
-	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
-	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
-	WORD $0x4eadd56d // fsub v13.4s, v11.4s, v13.4s
-	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
-	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
-	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
-	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
-	WORD $0x4f911936 // fmla v22.4s, v9.4s, v17.s[2]
-	WORD $0x4f9011b6 // fmla v22.4s, v13.4s, v16.s[0]
-	WORD $0x4f91914b // fmul v11.4s, v10.4s, v17.s[0]
-	WORD $0x4fb1198b // fmla v11.4s, v12.4s, v17.s[3]
-	WORD $0x4fb0128b // fmla v11.4s, v20.4s, v16.s[1]
-	WORD $0x4f9191d5 // fmul v21.4s, v14.4s, v17.s[0]
-	WORD $0x4f931135 // fmla v21.4s, v9.4s, v19.s[0]
-	WORD $0x4f9019b5 // fmla v21.4s, v13.4s, v16.s[2]
-	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
-	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
-	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
-	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
-	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
-	WORD $0x4f9211af // fmla v15.4s, v13.4s, v18.s[0]
-	WORD $0xad0c5921 // stp q1, q22, [x9, #384]
-	WORD $0xad0d552b // stp q11, q21, [x9, #416]
-	WORD $0xad0e3d2a // stp q10, q15, [x9, #448]
-	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
-	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
-	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
-	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
-	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
-	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
-	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
-	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
-	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
-	WORD $0x4ea4d456 // fsub v22.4s, v2.4s, v4.4s
-	WORD $0x4e28d4d5 // fadd v21.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4d7 // fsub v23.4s, v6.4s, v8.4s
-	WORD $0x4e2cd558 // fadd v24.4s, v10.4s, v12.4s
-	WORD $0x4eacd55a // fsub v26.4s, v10.4s, v12.4s
-	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
-	WORD $0x4fb112a0 // fmla v0.4s, v21.4s, v17.s[1]
-	WORD $0x4fb31b00 // fmla v0.4s, v24.4s, v19.s[3]
-	WORD $0x4f9192cc // fmul v12.4s, v22.4s, v17.s[0]
-	WORD $0x4f911aec // fmla v12.4s, v23.4s, v17.s[2]
-	WORD $0x4f90134c // fmla v12.4s, v26.4s, v16.s[0]
-	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
-	WORD $0x4fb11aaa // fmla v10.4s, v21.4s, v17.s[3]
-	WORD $0x4fb0130a // fmla v10.4s, v24.4s, v16.s[1]
-	WORD $0x4f9192d9 // fmul v25.4s, v22.4s, v17.s[0]
-	WORD $0x4f9312f9 // fmla v25.4s, v23.4s, v19.s[0]
-	WORD $0x4f901b59 // fmla v25.4s, v26.4s, v16.s[2]
-	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
-	WORD $0x4fb312b4 // fmla v20.4s, v21.4s, v19.s[1]
-	WORD $0x4fb01b14 // fmla v20.4s, v24.4s, v16.s[3]
-	WORD $0x4f9112ce // fmla v14.4s, v22.4s, v17.s[0]
-	WORD $0x4f931aee // fmla v14.4s, v23.4s, v19.s[2]
-	WORD $0x4f92134e // fmla v14.4s, v26.4s, v18.s[0]
-	WORD $0xad0f3040 // stp q0, q12, [x2, #480]
-	WORD $0xad10644a // stp q10, q25, [x2, #512]
-	WORD $0xad113854 // stp q20, q14, [x2, #544]
-	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
-	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
-	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
-	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
-	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
-	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
-	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
-	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
-	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
-	WORD $0x4f911936 // fmla v22.4s, v9.4s, v17.s[2]
-	WORD $0x4f901176 // fmla v22.4s, v11.4s, v16.s[0]
-	WORD $0x4f91914d // fmul v13.4s, v10.4s, v17.s[0]
-	WORD $0x4fb1198d // fmla v13.4s, v12.4s, v17.s[3]
-	WORD $0x4fb0128d // fmla v13.4s, v20.4s, v16.s[1]
-	WORD $0x4f9191d5 // fmul v21.4s, v14.4s, v17.s[0]
-	WORD $0x4f931135 // fmla v21.4s, v9.4s, v19.s[0]
-	WORD $0x4f901975 // fmla v21.4s, v11.4s, v16.s[2]
-	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
-	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
-	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
-	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
-	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
-	WORD $0x4f92116f // fmla v15.4s, v11.4s, v18.s[0]
-	WORD $0xad0f5921 // stp q1, q22, [x9, #480]
-	WORD $0xad10552d // stp q13, q21, [x9, #512]
-	WORD $0xad113d2a // stp q10, q15, [x9, #544]
-	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
-	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
-	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
-	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
-	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
-	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
-	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
-	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
-	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
-	WORD $0x4ea4d456 // fsub v22.4s, v2.4s, v4.4s
-	WORD $0x4e28d4d5 // fadd v21.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
-	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
-	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
-	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
-	WORD $0x4fb112a0 // fmla v0.4s, v21.4s, v17.s[1]
-	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
-	WORD $0x4f9192cc // fmul v12.4s, v22.4s, v17.s[0]
-	WORD $0x4f911b0c // fmla v12.4s, v24.4s, v17.s[2]
-	WORD $0x4f90114c // fmla v12.4s, v10.4s, v16.s[0]
-	WORD $0x4f91929a // fmul v26.4s, v20.4s, v17.s[0]
-	WORD $0x4fb11aba // fmla v26.4s, v21.4s, v17.s[3]
-	WORD $0x4fb012fa // fmla v26.4s, v23.4s, v16.s[1]
-	WORD $0x4f9192d9 // fmul v25.4s, v22.4s, v17.s[0]
-	WORD $0x4f931319 // fmla v25.4s, v24.4s, v19.s[0]
-	WORD $0x4f901959 // fmla v25.4s, v10.4s, v16.s[2]
-	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
-	WORD $0x4fb312b4 // fmla v20.4s, v21.4s, v19.s[1]
-	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
-	WORD $0x4f9112ce // fmla v14.4s, v22.4s, v17.s[0]
-	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
-	WORD $0x4f92114e // fmla v14.4s, v10.4s, v18.s[0]
-	WORD $0xad123040 // stp q0, q12, [x2, #576]
-	WORD $0xad13645a // stp q26, q25, [x2, #608]
-	WORD $0xad143854 // stp q20, q14, [x2, #640]
+	WORD $0xad0e3856 // stp q22, q14, [x2, #448]
 	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
 	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
-	WORD $0x4e29d4ee // fadd v14.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e27d52e // fadd v14.4s, v9.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
 	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
-	WORD $0x4eadd576 // fsub v22.4s, v11.4s, v13.4s
-	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
-	WORD $0x4fb111c1 // fmla v1.4s, v14.4s, v17.s[1]
-	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
-	WORD $0x4f91918d // fmul v13.4s, v12.4s, v17.s[0]
-	WORD $0x4f91192d // fmla v13.4s, v9.4s, v17.s[2]
-	WORD $0x4f9012cd // fmla v13.4s, v22.4s, v16.s[0]
-	WORD $0x4f91914b // fmul v11.4s, v10.4s, v17.s[0]
-	WORD $0x4fb119cb // fmla v11.4s, v14.4s, v17.s[3]
-	WORD $0x4fb0128b // fmla v11.4s, v20.4s, v16.s[1]
-	WORD $0x4f919195 // fmul v21.4s, v12.4s, v17.s[0]
-	WORD $0x4f931135 // fmla v21.4s, v9.4s, v19.s[0]
-	WORD $0x4f901ad5 // fmla v21.4s, v22.4s, v16.s[2]
-	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
-	WORD $0x4fb311ca // fmla v10.4s, v14.4s, v19.s[1]
-	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
-	WORD $0x4f91118f // fmla v15.4s, v12.4s, v17.s[0]
-	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
-	WORD $0x4f9212cf // fmla v15.4s, v22.4s, v18.s[0]
-	WORD $0xad123521 // stp q1, q13, [x9, #576]
-	WORD $0xad13552b // stp q11, q21, [x9, #608]
-	WORD $0xad143d2a // stp q10, q15, [x9, #640]
+	WORD $0x4eadd56d // fsub v13.4s, v11.4s, v13.4s
+	WORD $0x4f9111c1 // fmla v1.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11281 // fmla v1.4s, v20.4s, v17.s[1]
+	WORD $0x4fb31941 // fmla v1.4s, v10.4s, v19.s[3]
+	WORD $0x4f919136 // fmul v22.4s, v9.4s, v17.s[0]
+	WORD $0x4f9119b6 // fmla v22.4s, v13.4s, v17.s[2]
+	WORD $0x4f901196 // fmla v22.4s, v12.4s, v16.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11a8b // fmla v11.4s, v20.4s, v17.s[3]
+	WORD $0x4fb0114b // fmla v11.4s, v10.4s, v16.s[1]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4f9311b5 // fmla v21.4s, v13.4s, v19.s[0]
+	WORD $0x4f901995 // fmla v21.4s, v12.4s, v16.s[2]
+	WORD $0x4f9191ce // fmul v14.4s, v14.4s, v17.s[0]
+	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD $0x4fb0194e // fmla v14.4s, v10.4s, v16.s[3]
+	WORD $0x4f91112f // fmla v15.4s, v9.4s, v17.s[0]
+	WORD $0x4f9319af // fmla v15.4s, v13.4s, v19.s[2]
+	WORD $0x4f92118f // fmla v15.4s, v12.4s, v18.s[0]
+	WORD $0xad0c5921 // stp q1, q22, [x9, #384]
+	WORD $0xad0d552b // stp q11, q21, [x9, #416]
+	WORD $0xad0e3d2e // stp q14, q15, [x9, #448]
 	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
 	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
 	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
@@ -8002,59 +7101,183 @@ wide:
 	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
 	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
 	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
-	WORD $0x4ea4d456 // fsub v22.4s, v2.4s, v4.4s
-	WORD $0x4e28d4d5 // fadd v21.4s, v6.4s, v8.4s
-	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
+	WORD $0x4e26d516 // fadd v22.4s, v8.4s, v6.4s
+	WORD $0x4ea6d517 // fsub v23.4s, v8.4s, v6.4s
+	WORD $0x4e2cd558 // fadd v24.4s, v10.4s, v12.4s
+	WORD $0x4eacd55a // fsub v26.4s, v10.4s, v12.4s
+	WORD $0x4f9112c0 // fmla v0.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11300 // fmla v0.4s, v24.4s, v17.s[1]
+	WORD $0x4fb31a80 // fmla v0.4s, v20.4s, v19.s[3]
+	WORD $0x4f9192ec // fmul v12.4s, v23.4s, v17.s[0]
+	WORD $0x4f911b4c // fmla v12.4s, v26.4s, v17.s[2]
+	WORD $0x4f9012ac // fmla v12.4s, v21.4s, v16.s[0]
+	WORD $0x4f9192ca // fmul v10.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11b0a // fmla v10.4s, v24.4s, v17.s[3]
+	WORD $0x4fb0128a // fmla v10.4s, v20.4s, v16.s[1]
+	WORD $0x4f9192f9 // fmul v25.4s, v23.4s, v17.s[0]
+	WORD $0x4f931359 // fmla v25.4s, v26.4s, v19.s[0]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f9192d6 // fmul v22.4s, v22.4s, v17.s[0]
+	WORD $0x4fb31316 // fmla v22.4s, v24.4s, v19.s[1]
+	WORD $0x4fb01a96 // fmla v22.4s, v20.4s, v16.s[3]
+	WORD $0x4f9112ee // fmla v14.4s, v23.4s, v17.s[0]
+	WORD $0x4f931b4e // fmla v14.4s, v26.4s, v19.s[2]
+	WORD $0x4f9212ae // fmla v14.4s, v21.4s, v18.s[0]
+	WORD $0xad0f3040 // stp q0, q12, [x2, #480]
+	WORD $0xad10644a // stp q10, q25, [x2, #512]
+	WORD $0xad113856 // stp q22, q14, [x2, #544]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
+	WORD $0x4e27d52e // fadd v14.4s, v9.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x4f9111c1 // fmla v1.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11281 // fmla v1.4s, v20.4s, v17.s[1]
+	WORD $0x4fb31941 // fmla v1.4s, v10.4s, v19.s[3]
+	WORD $0x4f919136 // fmul v22.4s, v9.4s, v17.s[0]
+	WORD $0x4f911976 // fmla v22.4s, v11.4s, v17.s[2]
+	WORD $0x4f901196 // fmla v22.4s, v12.4s, v16.s[0]
+	WORD $0x4f9191cd // fmul v13.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11a8d // fmla v13.4s, v20.4s, v17.s[3]
+	WORD $0x4fb0114d // fmla v13.4s, v10.4s, v16.s[1]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4f931175 // fmla v21.4s, v11.4s, v19.s[0]
+	WORD $0x4f901995 // fmla v21.4s, v12.4s, v16.s[2]
+	WORD $0x4f9191ce // fmul v14.4s, v14.4s, v17.s[0]
+	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD $0x4fb0194e // fmla v14.4s, v10.4s, v16.s[3]
+	WORD $0x4f91112f // fmla v15.4s, v9.4s, v17.s[0]
+	WORD $0x4f93196f // fmla v15.4s, v11.4s, v19.s[2]
+	WORD $0x4f92118f // fmla v15.4s, v12.4s, v18.s[0]
+	WORD $0xad0f5921 // stp q1, q22, [x9, #480]
+	WORD $0xad10552d // stp q13, q21, [x9, #512]
+	WORD $0xad113d2e // stp q14, q15, [x9, #544]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
+	WORD $0x4e26d516 // fadd v22.4s, v8.4s, v6.4s
+	WORD $0x4ea6d518 // fsub v24.4s, v8.4s, v6.4s
+	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0x4f9112c0 // fmla v0.4s, v22.4s, v17.s[0]
+	WORD $0x4fb112e0 // fmla v0.4s, v23.4s, v17.s[1]
+	WORD $0x4fb31a80 // fmla v0.4s, v20.4s, v19.s[3]
+	WORD $0x4f91930c // fmul v12.4s, v24.4s, v17.s[0]
+	WORD $0x4f91194c // fmla v12.4s, v10.4s, v17.s[2]
+	WORD $0x4f9012ac // fmla v12.4s, v21.4s, v16.s[0]
+	WORD $0x4f9192da // fmul v26.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11afa // fmla v26.4s, v23.4s, v17.s[3]
+	WORD $0x4fb0129a // fmla v26.4s, v20.4s, v16.s[1]
+	WORD $0x4f919319 // fmul v25.4s, v24.4s, v17.s[0]
+	WORD $0x4f931159 // fmla v25.4s, v10.4s, v19.s[0]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f9192d6 // fmul v22.4s, v22.4s, v17.s[0]
+	WORD $0x4fb312f6 // fmla v22.4s, v23.4s, v19.s[1]
+	WORD $0x4fb01a96 // fmla v22.4s, v20.4s, v16.s[3]
+	WORD $0x4f91130e // fmla v14.4s, v24.4s, v17.s[0]
+	WORD $0x4f93194e // fmla v14.4s, v10.4s, v19.s[2]
+	WORD $0x4f9212ae // fmla v14.4s, v21.4s, v18.s[0]
+	WORD $0xad123040 // stp q0, q12, [x2, #576]
+	WORD $0xad13645a // stp q26, q25, [x2, #608]
+	WORD $0xad143856 // stp q22, q14, [x2, #640]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
+	WORD $0x4e27d52e // fadd v14.4s, v9.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd576 // fsub v22.4s, v11.4s, v13.4s
+	WORD $0x4f9111c1 // fmla v1.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11281 // fmla v1.4s, v20.4s, v17.s[1]
+	WORD $0x4fb31941 // fmla v1.4s, v10.4s, v19.s[3]
+	WORD $0x4f91912d // fmul v13.4s, v9.4s, v17.s[0]
+	WORD $0x4f911acd // fmla v13.4s, v22.4s, v17.s[2]
+	WORD $0x4f90118d // fmla v13.4s, v12.4s, v16.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11a8b // fmla v11.4s, v20.4s, v17.s[3]
+	WORD $0x4fb0114b // fmla v11.4s, v10.4s, v16.s[1]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4f9312d5 // fmla v21.4s, v22.4s, v19.s[0]
+	WORD $0x4f901995 // fmla v21.4s, v12.4s, v16.s[2]
+	WORD $0x4f9191ce // fmul v14.4s, v14.4s, v17.s[0]
+	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD $0x4fb0194e // fmla v14.4s, v10.4s, v16.s[3]
+	WORD $0x4f91112f // fmla v15.4s, v9.4s, v17.s[0]
+	WORD $0x4f931acf // fmla v15.4s, v22.4s, v19.s[2]
+	WORD $0x4f92118f // fmla v15.4s, v12.4s, v18.s[0]
+	WORD $0xad123521 // stp q1, q13, [x9, #576]
+	WORD $0xad13552b // stp q11, q21, [x9, #608]
+	WORD $0xad143d2e // stp q14, q15, [x9, #640]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
+	WORD $0x4e26d516 // fadd v22.4s, v8.4s, v6.4s
+	WORD $0x4ea6d518 // fsub v24.4s, v8.4s, v6.4s
 	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
 	WORD $0x4eacd55a // fsub v26.4s, v10.4s, v12.4s
-	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
-	WORD $0x4fb112a0 // fmla v0.4s, v21.4s, v17.s[1]
-	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
-	WORD $0x4f9192cc // fmul v12.4s, v22.4s, v17.s[0]
-	WORD $0x4f911b0c // fmla v12.4s, v24.4s, v17.s[2]
-	WORD $0x4f90134c // fmla v12.4s, v26.4s, v16.s[0]
-	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
-	WORD $0x4fb11aaa // fmla v10.4s, v21.4s, v17.s[3]
-	WORD $0x4fb012ea // fmla v10.4s, v23.4s, v16.s[1]
-	WORD $0x4f9192d9 // fmul v25.4s, v22.4s, v17.s[0]
-	WORD $0x4f931319 // fmla v25.4s, v24.4s, v19.s[0]
-	WORD $0x4f901b59 // fmla v25.4s, v26.4s, v16.s[2]
-	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
-	WORD $0x4fb312b4 // fmla v20.4s, v21.4s, v19.s[1]
-	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
-	WORD $0x4f9112ce // fmla v14.4s, v22.4s, v17.s[0]
-	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
-	WORD $0x4f92134e // fmla v14.4s, v26.4s, v18.s[0]
+	WORD $0x4f9112c0 // fmla v0.4s, v22.4s, v17.s[0]
+	WORD $0x4fb112e0 // fmla v0.4s, v23.4s, v17.s[1]
+	WORD $0x4fb31a80 // fmla v0.4s, v20.4s, v19.s[3]
+	WORD $0x4f91930c // fmul v12.4s, v24.4s, v17.s[0]
+	WORD $0x4f911b4c // fmla v12.4s, v26.4s, v17.s[2]
+	WORD $0x4f9012ac // fmla v12.4s, v21.4s, v16.s[0]
+	WORD $0x4f9192ca // fmul v10.4s, v22.4s, v17.s[0]
+	WORD $0x4fb11aea // fmla v10.4s, v23.4s, v17.s[3]
+	WORD $0x4fb0128a // fmla v10.4s, v20.4s, v16.s[1]
+	WORD $0x4f919319 // fmul v25.4s, v24.4s, v17.s[0]
+	WORD $0x4f931359 // fmla v25.4s, v26.4s, v19.s[0]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f9192d6 // fmul v22.4s, v22.4s, v17.s[0]
+	WORD $0x4fb312f6 // fmla v22.4s, v23.4s, v19.s[1]
+	WORD $0x4fb01a96 // fmla v22.4s, v20.4s, v16.s[3]
+	WORD $0x4f91130e // fmla v14.4s, v24.4s, v17.s[0]
+	WORD $0x4f931b4e // fmla v14.4s, v26.4s, v19.s[2]
+	WORD $0x4f9212ae // fmla v14.4s, v21.4s, v18.s[0]
 	WORD $0xad153040 // stp q0, q12, [x2, #672]
 	WORD $0xad16644a // stp q10, q25, [x2, #704]
-	WORD $0xad173854 // stp q20, q14, [x2, #736]
+	WORD $0xad173856 // stp q22, q14, [x2, #736]
 	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
-	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
-	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
-	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
+	WORD $0x4e27d52e // fadd v14.4s, v9.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
 	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
 	WORD $0x4eadd575 // fsub v21.4s, v11.4s, v13.4s
-	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
-	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
-	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
-	WORD $0x4f9191cd // fmul v13.4s, v14.4s, v17.s[0]
-	WORD $0x4f91192d // fmla v13.4s, v9.4s, v17.s[2]
-	WORD $0x4f9012ad // fmla v13.4s, v21.4s, v16.s[0]
-	WORD $0x4f91914b // fmul v11.4s, v10.4s, v17.s[0]
-	WORD $0x4fb1198b // fmla v11.4s, v12.4s, v17.s[3]
-	WORD $0x4fb0128b // fmla v11.4s, v20.4s, v16.s[1]
-	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
-	WORD $0x4f931136 // fmla v22.4s, v9.4s, v19.s[0]
-	WORD $0x4f901ab6 // fmla v22.4s, v21.4s, v16.s[2]
-	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
-	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
-	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
-	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
-	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
-	WORD $0x4f9212af // fmla v15.4s, v21.4s, v18.s[0]
+	WORD $0x4f9111c1 // fmla v1.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11281 // fmla v1.4s, v20.4s, v17.s[1]
+	WORD $0x4fb31941 // fmla v1.4s, v10.4s, v19.s[3]
+	WORD $0x4f91912d // fmul v13.4s, v9.4s, v17.s[0]
+	WORD $0x4f911aad // fmla v13.4s, v21.4s, v17.s[2]
+	WORD $0x4f90118d // fmla v13.4s, v12.4s, v16.s[0]
+	WORD $0x4f9191cb // fmul v11.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11a8b // fmla v11.4s, v20.4s, v17.s[3]
+	WORD $0x4fb0114b // fmla v11.4s, v10.4s, v16.s[1]
+	WORD $0x4f919136 // fmul v22.4s, v9.4s, v17.s[0]
+	WORD $0x4f9312b6 // fmla v22.4s, v21.4s, v19.s[0]
+	WORD $0x4f901996 // fmla v22.4s, v12.4s, v16.s[2]
+	WORD $0x4f9191ce // fmul v14.4s, v14.4s, v17.s[0]
+	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD $0x4fb0194e // fmla v14.4s, v10.4s, v16.s[3]
+	WORD $0x4f91112f // fmla v15.4s, v9.4s, v17.s[0]
+	WORD $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	WORD $0x4f92118f // fmla v15.4s, v12.4s, v18.s[0]
 	WORD $0xad153521 // stp q1, q13, [x9, #672]
 	WORD $0xad16592b // stp q11, q22, [x9, #704]
-	WORD $0xad173d2a // stp q10, q15, [x9, #736]
+	WORD $0xad173d2e // stp q14, q15, [x9, #736]
 	WORD $0x91008000 // add x0, x0, #32
 	WORD $0xd280004a // movz x10, #2, lsl #0
 	JMP  quads
@@ -8082,31 +7305,31 @@ narrow:
 	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48c // fsub v12.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
-	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
-	WORD $0x4f911995 // fmla v21.4s, v12.4s, v17.s[2]
-	WORD $0x4f901295 // fmla v21.4s, v20.4s, v16.s[0]
-	WORD $0x4f91912f // fmul v15.4s, v9.4s, v17.s[0]
-	WORD $0x4fb1196f // fmla v15.4s, v11.4s, v17.s[3]
-	WORD $0x4fb011af // fmla v15.4s, v13.4s, v16.s[1]
-	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
-	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
-	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
-	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb111a0 // fmla v0.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f919195 // fmul v21.4s, v12.4s, v17.s[0]
+	WORD $0x4f911a95 // fmla v21.4s, v20.4s, v17.s[2]
+	WORD $0x4f901155 // fmla v21.4s, v10.4s, v16.s[0]
+	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
+	WORD $0x4fb119af // fmla v15.4s, v13.4s, v17.s[3]
+	WORD $0x4fb0112f // fmla v15.4s, v9.4s, v16.s[1]
+	WORD $0x4f91918e // fmul v14.4s, v12.4s, v17.s[0]
+	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD $0x4f90194e // fmla v14.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f911187 // fmla v7.4s, v12.4s, v17.s[0]
+	WORD $0x4f931a87 // fmla v7.4s, v20.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad005440 // stp q0, q21, [x2]
 	WORD $0xad01384f // stp q15, q14, [x2, #32]
-	WORD $0xad021c49 // stp q9, q7, [x2, #64]
+	WORD $0xad021c4b // stp q11, q7, [x2, #64]
 	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
 	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
 	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
@@ -8117,31 +7340,31 @@ narrow:
 	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48c // fsub v12.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
-	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
-	WORD $0x4f911995 // fmla v21.4s, v12.4s, v17.s[2]
-	WORD $0x4f9011d5 // fmla v21.4s, v14.4s, v16.s[0]
-	WORD $0x4f919134 // fmul v20.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11974 // fmla v20.4s, v11.4s, v17.s[3]
-	WORD $0x4fb011b4 // fmla v20.4s, v13.4s, v16.s[1]
-	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
-	WORD $0x4f93118f // fmla v15.4s, v12.4s, v19.s[0]
-	WORD $0x4f9019cf // fmla v15.4s, v14.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
-	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb111a0 // fmla v0.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f919195 // fmul v21.4s, v12.4s, v17.s[0]
+	WORD $0x4f9119d5 // fmla v21.4s, v14.4s, v17.s[2]
+	WORD $0x4f901155 // fmla v21.4s, v10.4s, v16.s[0]
+	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
+	WORD $0x4fb119b4 // fmla v20.4s, v13.4s, v17.s[3]
+	WORD $0x4fb01134 // fmla v20.4s, v9.4s, v16.s[1]
+	WORD $0x4f91918f // fmul v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f9311cf // fmla v15.4s, v14.4s, v19.s[0]
+	WORD $0x4f90194f // fmla v15.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f911187 // fmla v7.4s, v12.4s, v17.s[0]
+	WORD $0x4f9319c7 // fmla v7.4s, v14.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad035440 // stp q0, q21, [x2, #96]
 	WORD $0xad043c54 // stp q20, q15, [x2, #128]
-	WORD $0xad051c49 // stp q9, q7, [x2, #160]
+	WORD $0xad051c4b // stp q11, q7, [x2, #160]
 	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
 	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
 	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
@@ -8151,32 +7374,32 @@ narrow:
 	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
 	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
-	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48d // fsub v13.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
-	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
-	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
-	WORD $0x4f9119af // fmla v15.4s, v13.4s, v17.s[2]
-	WORD $0x4f9011cf // fmla v15.4s, v14.4s, v16.s[0]
-	WORD $0x4f919134 // fmul v20.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11954 // fmla v20.4s, v10.4s, v17.s[3]
-	WORD $0x4fb01194 // fmla v20.4s, v12.4s, v16.s[1]
-	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
-	WORD $0x4f9311b5 // fmla v21.4s, v13.4s, v19.s[0]
-	WORD $0x4f9019d5 // fmla v21.4s, v14.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
-	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
-	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11180 // fmla v0.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f9191af // fmul v15.4s, v13.4s, v17.s[0]
+	WORD $0x4f9119cf // fmla v15.4s, v14.4s, v17.s[2]
+	WORD $0x4f90114f // fmla v15.4s, v10.4s, v16.s[0]
+	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11994 // fmla v20.4s, v12.4s, v17.s[3]
+	WORD $0x4fb01134 // fmla v20.4s, v9.4s, v16.s[1]
+	WORD $0x4f9191b5 // fmul v21.4s, v13.4s, v17.s[0]
+	WORD $0x4f9311d5 // fmla v21.4s, v14.4s, v19.s[0]
+	WORD $0x4f901955 // fmla v21.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb3118b // fmla v11.4s, v12.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9319c7 // fmla v7.4s, v14.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad063c40 // stp q0, q15, [x2, #192]
 	WORD $0xad075454 // stp q20, q21, [x2, #224]
-	WORD $0xad081c49 // stp q9, q7, [x2, #256]
+	WORD $0xad081c4b // stp q11, q7, [x2, #256]
 	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
 	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
 	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
@@ -8187,31 +7410,31 @@ narrow:
 	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48c // fsub v12.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4b5 // fsub v21.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
-	WORD $0x4f919154 // fmul v20.4s, v10.4s, v17.s[0]
-	WORD $0x4f911994 // fmla v20.4s, v12.4s, v17.s[2]
-	WORD $0x4f9012b4 // fmla v20.4s, v21.4s, v16.s[0]
-	WORD $0x4f91912f // fmul v15.4s, v9.4s, v17.s[0]
-	WORD $0x4fb1196f // fmla v15.4s, v11.4s, v17.s[3]
-	WORD $0x4fb011af // fmla v15.4s, v13.4s, v16.s[1]
-	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
-	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
-	WORD $0x4f901aae // fmla v14.4s, v21.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
-	WORD $0x4f9212a7 // fmla v7.4s, v21.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb111a0 // fmla v0.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f919194 // fmul v20.4s, v12.4s, v17.s[0]
+	WORD $0x4f911ab4 // fmla v20.4s, v21.4s, v17.s[2]
+	WORD $0x4f901154 // fmla v20.4s, v10.4s, v16.s[0]
+	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
+	WORD $0x4fb119af // fmla v15.4s, v13.4s, v17.s[3]
+	WORD $0x4fb0112f // fmla v15.4s, v9.4s, v16.s[1]
+	WORD $0x4f91918e // fmul v14.4s, v12.4s, v17.s[0]
+	WORD $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	WORD $0x4f90194e // fmla v14.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f911187 // fmla v7.4s, v12.4s, v17.s[0]
+	WORD $0x4f931aa7 // fmla v7.4s, v21.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad095040 // stp q0, q20, [x2, #288]
 	WORD $0xad0a384f // stp q15, q14, [x2, #320]
-	WORD $0xad0b1c49 // stp q9, q7, [x2, #352]
+	WORD $0xad0b1c4b // stp q11, q7, [x2, #352]
 	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
 	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
 	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
@@ -8222,31 +7445,31 @@ narrow:
 	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48c // fsub v12.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
-	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
-	WORD $0x4f91198f // fmla v15.4s, v12.4s, v17.s[2]
-	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
-	WORD $0x4fb011b5 // fmla v21.4s, v13.4s, v16.s[1]
-	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
-	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
-	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
-	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb111a0 // fmla v0.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f91918f // fmul v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f911a8f // fmla v15.4s, v20.4s, v17.s[2]
+	WORD $0x4f90114f // fmla v15.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb119b5 // fmla v21.4s, v13.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f91918e // fmul v14.4s, v12.4s, v17.s[0]
+	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD $0x4f90194e // fmla v14.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f911187 // fmla v7.4s, v12.4s, v17.s[0]
+	WORD $0x4f931a87 // fmla v7.4s, v20.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad0c3c40 // stp q0, q15, [x2, #384]
 	WORD $0xad0d3855 // stp q21, q14, [x2, #416]
-	WORD $0xad0e1c49 // stp q9, q7, [x2, #448]
+	WORD $0xad0e1c4b // stp q11, q7, [x2, #448]
 	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
 	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
 	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
@@ -8257,31 +7480,31 @@ narrow:
 	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48c // fsub v12.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
-	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
-	WORD $0x4f91198f // fmla v15.4s, v12.4s, v17.s[2]
-	WORD $0x4f9011cf // fmla v15.4s, v14.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
-	WORD $0x4fb011b5 // fmla v21.4s, v13.4s, v16.s[1]
-	WORD $0x4f919154 // fmul v20.4s, v10.4s, v17.s[0]
-	WORD $0x4f931194 // fmla v20.4s, v12.4s, v19.s[0]
-	WORD $0x4f9019d4 // fmla v20.4s, v14.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
-	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb111a0 // fmla v0.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f91918f // fmul v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f9119cf // fmla v15.4s, v14.4s, v17.s[2]
+	WORD $0x4f90114f // fmla v15.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb119b5 // fmla v21.4s, v13.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f919194 // fmul v20.4s, v12.4s, v17.s[0]
+	WORD $0x4f9311d4 // fmla v20.4s, v14.4s, v19.s[0]
+	WORD $0x4f901954 // fmla v20.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f911187 // fmla v7.4s, v12.4s, v17.s[0]
+	WORD $0x4f9319c7 // fmla v7.4s, v14.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad0f3c40 // stp q0, q15, [x2, #480]
 	WORD $0xad105055 // stp q21, q20, [x2, #512]
-	WORD $0xad111c49 // stp q9, q7, [x2, #544]
+	WORD $0xad111c4b // stp q11, q7, [x2, #544]
 	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
 	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
 	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
@@ -8292,31 +7515,31 @@ narrow:
 	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48d // fsub v13.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4af // fsub v15.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
-	WORD $0x4f919154 // fmul v20.4s, v10.4s, v17.s[0]
-	WORD $0x4f9119b4 // fmla v20.4s, v13.4s, v17.s[2]
-	WORD $0x4f9011f4 // fmla v20.4s, v15.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
-	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
-	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
-	WORD $0x4f9311ae // fmla v14.4s, v13.4s, v19.s[0]
-	WORD $0x4f9019ee // fmla v14.4s, v15.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
-	WORD $0x4f9211e7 // fmla v7.4s, v15.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11180 // fmla v0.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f9191b4 // fmul v20.4s, v13.4s, v17.s[0]
+	WORD $0x4f9119f4 // fmla v20.4s, v15.4s, v17.s[2]
+	WORD $0x4f901154 // fmla v20.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f9191ae // fmul v14.4s, v13.4s, v17.s[0]
+	WORD $0x4f9311ee // fmla v14.4s, v15.4s, v19.s[0]
+	WORD $0x4f90194e // fmla v14.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb3118b // fmla v11.4s, v12.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9319e7 // fmla v7.4s, v15.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad125040 // stp q0, q20, [x2, #576]
 	WORD $0xad133855 // stp q21, q14, [x2, #608]
-	WORD $0xad141c49 // stp q9, q7, [x2, #640]
+	WORD $0xad141c4b // stp q11, q7, [x2, #640]
 	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
 	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
 	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
@@ -8326,32 +7549,32 @@ narrow:
 	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
 	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
-	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48d // fsub v13.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
-	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
-	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
-	WORD $0x4f9119af // fmla v15.4s, v13.4s, v17.s[2]
-	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11955 // fmla v21.4s, v10.4s, v17.s[3]
-	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
-	WORD $0x4f91916e // fmul v14.4s, v11.4s, v17.s[0]
-	WORD $0x4f9311ae // fmla v14.4s, v13.4s, v19.s[0]
-	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
-	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
-	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11180 // fmla v0.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f9191af // fmul v15.4s, v13.4s, v17.s[0]
+	WORD $0x4f911a8f // fmla v15.4s, v20.4s, v17.s[2]
+	WORD $0x4f90114f // fmla v15.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f9191ae // fmul v14.4s, v13.4s, v17.s[0]
+	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD $0x4f90194e // fmla v14.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb3118b // fmla v11.4s, v12.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f931a87 // fmla v7.4s, v20.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad153c40 // stp q0, q15, [x2, #672]
 	WORD $0xad163855 // stp q21, q14, [x2, #704]
-	WORD $0xad171c49 // stp q9, q7, [x2, #736]
+	WORD $0xad171c4b // stp q11, q7, [x2, #736]
 	WORD $0x91004000 // add x0, x0, #16
 	WORD $0xd280002a // movz x10, #1, lsl #0
 
@@ -8372,32 +7595,32 @@ quad:
 	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	WORD $0x4e3ed7bb // fadd v27.4s, v29.4s, v30.4s
 	WORD $0x4ebed7be // fsub v30.4s, v29.4s, v30.4s
-	WORD $0x4e3cd75d // fadd v29.4s, v26.4s, v28.4s
-	WORD $0x4ebcd740 // fsub v0.4s, v26.4s, v28.4s
+	WORD $0x4e3ad79d // fadd v29.4s, v28.4s, v26.4s
+	WORD $0x4ebad780 // fsub v0.4s, v28.4s, v26.4s
 	WORD $0x4e38d73f // fadd v31.4s, v25.4s, v24.4s
 	WORD $0x4eb8d721 // fsub v1.4s, v25.4s, v24.4s
-	WORD $0x4f911377 // fmla v23.4s, v27.4s, v17.s[0]
-	WORD $0x4fb113b7 // fmla v23.4s, v29.4s, v17.s[1]
-	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4f9113b7 // fmla v23.4s, v29.4s, v17.s[0]
+	WORD $0x4fb113f7 // fmla v23.4s, v31.4s, v17.s[1]
+	WORD $0x4fb31b77 // fmla v23.4s, v27.4s, v19.s[3]
 	WORD $0x4ea91d3a // mov v26.16b, v9.16b
-	WORD $0x4f9113da // fmla v26.4s, v30.4s, v17.s[0]
-	WORD $0x4f91181a // fmla v26.4s, v0.4s, v17.s[2]
-	WORD $0x4f90103a // fmla v26.4s, v1.4s, v16.s[0]
+	WORD $0x4f91101a // fmla v26.4s, v0.4s, v17.s[0]
+	WORD $0x4f91183a // fmla v26.4s, v1.4s, v17.s[2]
+	WORD $0x4f9013da // fmla v26.4s, v30.4s, v16.s[0]
 	WORD $0x4ea91d39 // mov v25.16b, v9.16b
-	WORD $0x4f911379 // fmla v25.4s, v27.4s, v17.s[0]
-	WORD $0x4fb11bb9 // fmla v25.4s, v29.4s, v17.s[3]
-	WORD $0x4fb013f9 // fmla v25.4s, v31.4s, v16.s[1]
+	WORD $0x4f9113b9 // fmla v25.4s, v29.4s, v17.s[0]
+	WORD $0x4fb11bf9 // fmla v25.4s, v31.4s, v17.s[3]
+	WORD $0x4fb01379 // fmla v25.4s, v27.4s, v16.s[1]
 	WORD $0x4ea91d3c // mov v28.16b, v9.16b
-	WORD $0x4f9113dc // fmla v28.4s, v30.4s, v17.s[0]
-	WORD $0x4f93101c // fmla v28.4s, v0.4s, v19.s[0]
-	WORD $0x4f90183c // fmla v28.4s, v1.4s, v16.s[2]
+	WORD $0x4f91101c // fmla v28.4s, v0.4s, v17.s[0]
+	WORD $0x4f93103c // fmla v28.4s, v1.4s, v19.s[0]
+	WORD $0x4f901bdc // fmla v28.4s, v30.4s, v16.s[2]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f911378 // fmla v24.4s, v27.4s, v17.s[0]
-	WORD $0x4fb313b8 // fmla v24.4s, v29.4s, v19.s[1]
-	WORD $0x4fb01bf8 // fmla v24.4s, v31.4s, v16.s[3]
-	WORD $0x4f9113d6 // fmla v22.4s, v30.4s, v17.s[0]
-	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
-	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	WORD $0x4f9113b8 // fmla v24.4s, v29.4s, v17.s[0]
+	WORD $0x4fb313f8 // fmla v24.4s, v31.4s, v19.s[1]
+	WORD $0x4fb01b78 // fmla v24.4s, v27.4s, v16.s[3]
+	WORD $0x4f911016 // fmla v22.4s, v0.4s, v17.s[0]
+	WORD $0x4f931836 // fmla v22.4s, v1.4s, v19.s[2]
+	WORD $0x4f9213d6 // fmla v22.4s, v30.4s, v18.s[0]
 	CBZ  R7, quadstore0
 	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
 	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
@@ -8426,32 +7649,32 @@ quadstore0:
 	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	WORD $0x4e2ed5f6 // fadd v22.4s, v15.4s, v14.4s
 	WORD $0x4eaed5ee // fsub v14.4s, v15.4s, v14.4s
-	WORD $0x4e2cd5af // fadd v15.4s, v13.4s, v12.4s
-	WORD $0x4eacd5ac // fsub v12.4s, v13.4s, v12.4s
+	WORD $0x4e2dd58f // fadd v15.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
 	WORD $0x4e2ad56d // fadd v13.4s, v11.4s, v10.4s
 	WORD $0x4eaad579 // fsub v25.4s, v11.4s, v10.4s
-	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
-	WORD $0x4fb111f4 // fmla v20.4s, v15.4s, v17.s[1]
-	WORD $0x4fb319b4 // fmla v20.4s, v13.4s, v19.s[3]
+	WORD $0x4f9111f4 // fmla v20.4s, v15.4s, v17.s[0]
+	WORD $0x4fb111b4 // fmla v20.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31ad4 // fmla v20.4s, v22.4s, v19.s[3]
 	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4f9111ca // fmla v10.4s, v14.4s, v17.s[0]
-	WORD $0x4f91198a // fmla v10.4s, v12.4s, v17.s[2]
-	WORD $0x4f90132a // fmla v10.4s, v25.4s, v16.s[0]
+	WORD $0x4f91118a // fmla v10.4s, v12.4s, v17.s[0]
+	WORD $0x4f911b2a // fmla v10.4s, v25.4s, v17.s[2]
+	WORD $0x4f9011ca // fmla v10.4s, v14.4s, v16.s[0]
 	WORD $0x4ea91d37 // mov v23.16b, v9.16b
-	WORD $0x4f9112d7 // fmla v23.4s, v22.4s, v17.s[0]
-	WORD $0x4fb119f7 // fmla v23.4s, v15.4s, v17.s[3]
-	WORD $0x4fb011b7 // fmla v23.4s, v13.4s, v16.s[1]
+	WORD $0x4f9111f7 // fmla v23.4s, v15.4s, v17.s[0]
+	WORD $0x4fb119b7 // fmla v23.4s, v13.4s, v17.s[3]
+	WORD $0x4fb012d7 // fmla v23.4s, v22.4s, v16.s[1]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f9111d8 // fmla v24.4s, v14.4s, v17.s[0]
-	WORD $0x4f931198 // fmla v24.4s, v12.4s, v19.s[0]
-	WORD $0x4f901b38 // fmla v24.4s, v25.4s, v16.s[2]
+	WORD $0x4f911198 // fmla v24.4s, v12.4s, v17.s[0]
+	WORD $0x4f931338 // fmla v24.4s, v25.4s, v19.s[0]
+	WORD $0x4f9019d8 // fmla v24.4s, v14.4s, v16.s[2]
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
-	WORD $0x4f9112cb // fmla v11.4s, v22.4s, v17.s[0]
-	WORD $0x4fb311eb // fmla v11.4s, v15.4s, v19.s[1]
-	WORD $0x4fb019ab // fmla v11.4s, v13.4s, v16.s[3]
-	WORD $0x4f9111d5 // fmla v21.4s, v14.4s, v17.s[0]
-	WORD $0x4f931995 // fmla v21.4s, v12.4s, v19.s[2]
-	WORD $0x4f921335 // fmla v21.4s, v25.4s, v18.s[0]
+	WORD $0x4f9111eb // fmla v11.4s, v15.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb01acb // fmla v11.4s, v22.4s, v16.s[3]
+	WORD $0x4f911195 // fmla v21.4s, v12.4s, v17.s[0]
+	WORD $0x4f931b35 // fmla v21.4s, v25.4s, v19.s[2]
+	WORD $0x4f9211d5 // fmla v21.4s, v14.4s, v18.s[0]
 	CBZ  R7, quadstore1
 	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
 	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
@@ -8488,32 +7711,32 @@ quadstore1:
 	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	WORD $0x4e3dd7db // fadd v27.4s, v30.4s, v29.4s
 	WORD $0x4ebdd7de // fsub v30.4s, v30.4s, v29.4s
-	WORD $0x4e3ad79d // fadd v29.4s, v28.4s, v26.4s
-	WORD $0x4ebad780 // fsub v0.4s, v28.4s, v26.4s
+	WORD $0x4e3cd75d // fadd v29.4s, v26.4s, v28.4s
+	WORD $0x4ebcd740 // fsub v0.4s, v26.4s, v28.4s
 	WORD $0x4e39d71f // fadd v31.4s, v24.4s, v25.4s
 	WORD $0x4eb9d701 // fsub v1.4s, v24.4s, v25.4s
-	WORD $0x4f911377 // fmla v23.4s, v27.4s, v17.s[0]
-	WORD $0x4fb113b7 // fmla v23.4s, v29.4s, v17.s[1]
-	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4f9113b7 // fmla v23.4s, v29.4s, v17.s[0]
+	WORD $0x4fb113f7 // fmla v23.4s, v31.4s, v17.s[1]
+	WORD $0x4fb31b77 // fmla v23.4s, v27.4s, v19.s[3]
 	WORD $0x4ea91d3c // mov v28.16b, v9.16b
-	WORD $0x4f9113dc // fmla v28.4s, v30.4s, v17.s[0]
-	WORD $0x4f91181c // fmla v28.4s, v0.4s, v17.s[2]
-	WORD $0x4f90103c // fmla v28.4s, v1.4s, v16.s[0]
+	WORD $0x4f91101c // fmla v28.4s, v0.4s, v17.s[0]
+	WORD $0x4f91183c // fmla v28.4s, v1.4s, v17.s[2]
+	WORD $0x4f9013dc // fmla v28.4s, v30.4s, v16.s[0]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f911378 // fmla v24.4s, v27.4s, v17.s[0]
-	WORD $0x4fb11bb8 // fmla v24.4s, v29.4s, v17.s[3]
-	WORD $0x4fb013f8 // fmla v24.4s, v31.4s, v16.s[1]
+	WORD $0x4f9113b8 // fmla v24.4s, v29.4s, v17.s[0]
+	WORD $0x4fb11bf8 // fmla v24.4s, v31.4s, v17.s[3]
+	WORD $0x4fb01378 // fmla v24.4s, v27.4s, v16.s[1]
 	WORD $0x4ea91d39 // mov v25.16b, v9.16b
-	WORD $0x4f9113d9 // fmla v25.4s, v30.4s, v17.s[0]
-	WORD $0x4f931019 // fmla v25.4s, v0.4s, v19.s[0]
-	WORD $0x4f901839 // fmla v25.4s, v1.4s, v16.s[2]
+	WORD $0x4f911019 // fmla v25.4s, v0.4s, v17.s[0]
+	WORD $0x4f931039 // fmla v25.4s, v1.4s, v19.s[0]
+	WORD $0x4f901bd9 // fmla v25.4s, v30.4s, v16.s[2]
 	WORD $0x4ea91d3a // mov v26.16b, v9.16b
-	WORD $0x4f91137a // fmla v26.4s, v27.4s, v17.s[0]
-	WORD $0x4fb313ba // fmla v26.4s, v29.4s, v19.s[1]
-	WORD $0x4fb01bfa // fmla v26.4s, v31.4s, v16.s[3]
-	WORD $0x4f9113d6 // fmla v22.4s, v30.4s, v17.s[0]
-	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
-	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	WORD $0x4f9113ba // fmla v26.4s, v29.4s, v17.s[0]
+	WORD $0x4fb313fa // fmla v26.4s, v31.4s, v19.s[1]
+	WORD $0x4fb01b7a // fmla v26.4s, v27.4s, v16.s[3]
+	WORD $0x4f911016 // fmla v22.4s, v0.4s, v17.s[0]
+	WORD $0x4f931836 // fmla v22.4s, v1.4s, v19.s[2]
+	WORD $0x4f9213d6 // fmla v22.4s, v30.4s, v18.s[0]
 	CBZ  R7, quadstore2
 	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
 	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
@@ -8542,32 +7765,32 @@ quadstore2:
 	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	WORD $0x4e2fd5d6 // fadd v22.4s, v14.4s, v15.4s
 	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
-	WORD $0x4e2cd5af // fadd v15.4s, v13.4s, v12.4s
-	WORD $0x4eacd5ad // fsub v13.4s, v13.4s, v12.4s
+	WORD $0x4e2dd58f // fadd v15.4s, v12.4s, v13.4s
+	WORD $0x4eadd58d // fsub v13.4s, v12.4s, v13.4s
 	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
 	WORD $0x4eabd559 // fsub v25.4s, v10.4s, v11.4s
-	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
-	WORD $0x4fb111f4 // fmla v20.4s, v15.4s, v17.s[1]
-	WORD $0x4fb31994 // fmla v20.4s, v12.4s, v19.s[3]
+	WORD $0x4f9111f4 // fmla v20.4s, v15.4s, v17.s[0]
+	WORD $0x4fb11194 // fmla v20.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31ad4 // fmla v20.4s, v22.4s, v19.s[3]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f9111d8 // fmla v24.4s, v14.4s, v17.s[0]
-	WORD $0x4f9119b8 // fmla v24.4s, v13.4s, v17.s[2]
-	WORD $0x4f901338 // fmla v24.4s, v25.4s, v16.s[0]
+	WORD $0x4f9111b8 // fmla v24.4s, v13.4s, v17.s[0]
+	WORD $0x4f911b38 // fmla v24.4s, v25.4s, v17.s[2]
+	WORD $0x4f9011d8 // fmla v24.4s, v14.4s, v16.s[0]
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
-	WORD $0x4f9112cb // fmla v11.4s, v22.4s, v17.s[0]
-	WORD $0x4fb119eb // fmla v11.4s, v15.4s, v17.s[3]
-	WORD $0x4fb0118b // fmla v11.4s, v12.4s, v16.s[1]
+	WORD $0x4f9111eb // fmla v11.4s, v15.4s, v17.s[0]
+	WORD $0x4fb1198b // fmla v11.4s, v12.4s, v17.s[3]
+	WORD $0x4fb012cb // fmla v11.4s, v22.4s, v16.s[1]
 	WORD $0x4ea91d37 // mov v23.16b, v9.16b
-	WORD $0x4f9111d7 // fmla v23.4s, v14.4s, v17.s[0]
-	WORD $0x4f9311b7 // fmla v23.4s, v13.4s, v19.s[0]
-	WORD $0x4f901b37 // fmla v23.4s, v25.4s, v16.s[2]
+	WORD $0x4f9111b7 // fmla v23.4s, v13.4s, v17.s[0]
+	WORD $0x4f931337 // fmla v23.4s, v25.4s, v19.s[0]
+	WORD $0x4f9019d7 // fmla v23.4s, v14.4s, v16.s[2]
 	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4f9112ca // fmla v10.4s, v22.4s, v17.s[0]
-	WORD $0x4fb311ea // fmla v10.4s, v15.4s, v19.s[1]
-	WORD $0x4fb0198a // fmla v10.4s, v12.4s, v16.s[3]
-	WORD $0x4f9111d5 // fmla v21.4s, v14.4s, v17.s[0]
-	WORD $0x4f9319b5 // fmla v21.4s, v13.4s, v19.s[2]
-	WORD $0x4f921335 // fmla v21.4s, v25.4s, v18.s[0]
+	WORD $0x4f9111ea // fmla v10.4s, v15.4s, v17.s[0]
+	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
+	WORD $0x4fb01aca // fmla v10.4s, v22.4s, v16.s[3]
+	WORD $0x4f9111b5 // fmla v21.4s, v13.4s, v17.s[0]
+	WORD $0x4f931b35 // fmla v21.4s, v25.4s, v19.s[2]
+	WORD $0x4f9211d5 // fmla v21.4s, v14.4s, v18.s[0]
 	CBZ  R7, quadstore3
 	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
 	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
@@ -8604,32 +7827,32 @@ quadstore3:
 	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	WORD $0x4e3dd7dc // fadd v28.4s, v30.4s, v29.4s
 	WORD $0x4ebdd7dd // fsub v29.4s, v30.4s, v29.4s
-	WORD $0x4e3bd75e // fadd v30.4s, v26.4s, v27.4s
-	WORD $0x4ebbd740 // fsub v0.4s, v26.4s, v27.4s
+	WORD $0x4e3ad77e // fadd v30.4s, v27.4s, v26.4s
+	WORD $0x4ebad760 // fsub v0.4s, v27.4s, v26.4s
 	WORD $0x4e39d71f // fadd v31.4s, v24.4s, v25.4s
 	WORD $0x4eb9d701 // fsub v1.4s, v24.4s, v25.4s
-	WORD $0x4f911397 // fmla v23.4s, v28.4s, v17.s[0]
-	WORD $0x4fb113d7 // fmla v23.4s, v30.4s, v17.s[1]
-	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4f9113d7 // fmla v23.4s, v30.4s, v17.s[0]
+	WORD $0x4fb113f7 // fmla v23.4s, v31.4s, v17.s[1]
+	WORD $0x4fb31b97 // fmla v23.4s, v28.4s, v19.s[3]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f9113b8 // fmla v24.4s, v29.4s, v17.s[0]
-	WORD $0x4f911818 // fmla v24.4s, v0.4s, v17.s[2]
-	WORD $0x4f901038 // fmla v24.4s, v1.4s, v16.s[0]
+	WORD $0x4f911018 // fmla v24.4s, v0.4s, v17.s[0]
+	WORD $0x4f911838 // fmla v24.4s, v1.4s, v17.s[2]
+	WORD $0x4f9013b8 // fmla v24.4s, v29.4s, v16.s[0]
 	WORD $0x4ea91d3a // mov v26.16b, v9.16b
-	WORD $0x4f91139a // fmla v26.4s, v28.4s, v17.s[0]
-	WORD $0x4fb11bda // fmla v26.4s, v30.4s, v17.s[3]
-	WORD $0x4fb013fa // fmla v26.4s, v31.4s, v16.s[1]
+	WORD $0x4f9113da // fmla v26.4s, v30.4s, v17.s[0]
+	WORD $0x4fb11bfa // fmla v26.4s, v31.4s, v17.s[3]
+	WORD $0x4fb0139a // fmla v26.4s, v28.4s, v16.s[1]
 	WORD $0x4ea91d39 // mov v25.16b, v9.16b
-	WORD $0x4f9113b9 // fmla v25.4s, v29.4s, v17.s[0]
-	WORD $0x4f931019 // fmla v25.4s, v0.4s, v19.s[0]
-	WORD $0x4f901839 // fmla v25.4s, v1.4s, v16.s[2]
+	WORD $0x4f911019 // fmla v25.4s, v0.4s, v17.s[0]
+	WORD $0x4f931039 // fmla v25.4s, v1.4s, v19.s[0]
+	WORD $0x4f901bb9 // fmla v25.4s, v29.4s, v16.s[2]
 	WORD $0x4ea91d3b // mov v27.16b, v9.16b
-	WORD $0x4f91139b // fmla v27.4s, v28.4s, v17.s[0]
-	WORD $0x4fb313db // fmla v27.4s, v30.4s, v19.s[1]
-	WORD $0x4fb01bfb // fmla v27.4s, v31.4s, v16.s[3]
-	WORD $0x4f9113b6 // fmla v22.4s, v29.4s, v17.s[0]
-	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
-	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	WORD $0x4f9113db // fmla v27.4s, v30.4s, v17.s[0]
+	WORD $0x4fb313fb // fmla v27.4s, v31.4s, v19.s[1]
+	WORD $0x4fb01b9b // fmla v27.4s, v28.4s, v16.s[3]
+	WORD $0x4f911016 // fmla v22.4s, v0.4s, v17.s[0]
+	WORD $0x4f931836 // fmla v22.4s, v1.4s, v19.s[2]
+	WORD $0x4f9213b6 // fmla v22.4s, v29.4s, v18.s[0]
 	CBZ  R7, quadstore4
 	WORD $0x4ea0eafc // fcmlt v28.4s, v23.4s, #0.0
 	WORD $0x4e7c1ef7 // bic v23.16b, v23.16b, v28.16b
@@ -8658,32 +7881,32 @@ quadstore4:
 	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	WORD $0x4e2fd5d6 // fadd v22.4s, v14.4s, v15.4s
 	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
-	WORD $0x4e2dd58f // fadd v15.4s, v12.4s, v13.4s
-	WORD $0x4eadd58d // fsub v13.4s, v12.4s, v13.4s
+	WORD $0x4e2cd5af // fadd v15.4s, v13.4s, v12.4s
+	WORD $0x4eacd5ad // fsub v13.4s, v13.4s, v12.4s
 	WORD $0x4e2ad56c // fadd v12.4s, v11.4s, v10.4s
 	WORD $0x4eaad578 // fsub v24.4s, v11.4s, v10.4s
-	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
-	WORD $0x4fb111f4 // fmla v20.4s, v15.4s, v17.s[1]
-	WORD $0x4fb31994 // fmla v20.4s, v12.4s, v19.s[3]
+	WORD $0x4f9111f4 // fmla v20.4s, v15.4s, v17.s[0]
+	WORD $0x4fb11194 // fmla v20.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31ad4 // fmla v20.4s, v22.4s, v19.s[3]
 	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4f9111ca // fmla v10.4s, v14.4s, v17.s[0]
-	WORD $0x4f9119aa // fmla v10.4s, v13.4s, v17.s[2]
-	WORD $0x4f90130a // fmla v10.4s, v24.4s, v16.s[0]
+	WORD $0x4f9111aa // fmla v10.4s, v13.4s, v17.s[0]
+	WORD $0x4f911b0a // fmla v10.4s, v24.4s, v17.s[2]
+	WORD $0x4f9011ca // fmla v10.4s, v14.4s, v16.s[0]
 	WORD $0x4ea91d37 // mov v23.16b, v9.16b
-	WORD $0x4f9112d7 // fmla v23.4s, v22.4s, v17.s[0]
-	WORD $0x4fb119f7 // fmla v23.4s, v15.4s, v17.s[3]
-	WORD $0x4fb01197 // fmla v23.4s, v12.4s, v16.s[1]
+	WORD $0x4f9111f7 // fmla v23.4s, v15.4s, v17.s[0]
+	WORD $0x4fb11997 // fmla v23.4s, v12.4s, v17.s[3]
+	WORD $0x4fb012d7 // fmla v23.4s, v22.4s, v16.s[1]
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
-	WORD $0x4f9111cb // fmla v11.4s, v14.4s, v17.s[0]
-	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
-	WORD $0x4f901b0b // fmla v11.4s, v24.4s, v16.s[2]
+	WORD $0x4f9111ab // fmla v11.4s, v13.4s, v17.s[0]
+	WORD $0x4f93130b // fmla v11.4s, v24.4s, v19.s[0]
+	WORD $0x4f9019cb // fmla v11.4s, v14.4s, v16.s[2]
 	WORD $0x4ea91d29 // mov v9.16b, v9.16b
-	WORD $0x4f9112c9 // fmla v9.4s, v22.4s, v17.s[0]
-	WORD $0x4fb311e9 // fmla v9.4s, v15.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f9111d5 // fmla v21.4s, v14.4s, v17.s[0]
-	WORD $0x4f9319b5 // fmla v21.4s, v13.4s, v19.s[2]
-	WORD $0x4f921315 // fmla v21.4s, v24.4s, v18.s[0]
+	WORD $0x4f9111e9 // fmla v9.4s, v15.4s, v17.s[0]
+	WORD $0x4fb31189 // fmla v9.4s, v12.4s, v19.s[1]
+	WORD $0x4fb01ac9 // fmla v9.4s, v22.4s, v16.s[3]
+	WORD $0x4f9111b5 // fmla v21.4s, v13.4s, v17.s[0]
+	WORD $0x4f931b15 // fmla v21.4s, v24.4s, v19.s[2]
+	WORD $0x4f9211d5 // fmla v21.4s, v14.4s, v18.s[0]
 	CBZ  R7, quadstore5
 	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
 	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
@@ -8745,31 +7968,31 @@ single:
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48c // fsub v12.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
-	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
-	WORD $0x4f91198f // fmla v15.4s, v12.4s, v17.s[2]
-	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
-	WORD $0x4fb011b5 // fmla v21.4s, v13.4s, v16.s[1]
-	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
-	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
-	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
-	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb111a0 // fmla v0.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f91918f // fmul v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f911a8f // fmla v15.4s, v20.4s, v17.s[2]
+	WORD $0x4f90114f // fmla v15.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb119b5 // fmla v21.4s, v13.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f91918e // fmul v14.4s, v12.4s, v17.s[0]
+	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD $0x4f90194e // fmla v14.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f911187 // fmla v7.4s, v12.4s, v17.s[0]
+	WORD $0x4f931a87 // fmla v7.4s, v20.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad003c40 // stp q0, q15, [x2]
 	WORD $0xad013855 // stp q21, q14, [x2, #32]
-	WORD $0xad021c49 // stp q9, q7, [x2, #64]
+	WORD $0xad021c4b // stp q11, q7, [x2, #64]
 	WORD $0xbd400120 // ldr s0, [x9]
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xbd400141 // ldr s1, [x10]
@@ -8787,32 +8010,32 @@ single:
 	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
-	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48d // fsub v13.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4b5 // fsub v21.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
-	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
-	WORD $0x4f91916e // fmul v14.4s, v11.4s, v17.s[0]
-	WORD $0x4f9119ae // fmla v14.4s, v13.4s, v17.s[2]
-	WORD $0x4f9012ae // fmla v14.4s, v21.4s, v16.s[0]
-	WORD $0x4f91912f // fmul v15.4s, v9.4s, v17.s[0]
-	WORD $0x4fb1194f // fmla v15.4s, v10.4s, v17.s[3]
-	WORD $0x4fb0118f // fmla v15.4s, v12.4s, v16.s[1]
-	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
-	WORD $0x4f9311b4 // fmla v20.4s, v13.4s, v19.s[0]
-	WORD $0x4f901ab4 // fmla v20.4s, v21.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
-	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
-	WORD $0x4f9212a7 // fmla v7.4s, v21.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11180 // fmla v0.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f9191ae // fmul v14.4s, v13.4s, v17.s[0]
+	WORD $0x4f911aae // fmla v14.4s, v21.4s, v17.s[2]
+	WORD $0x4f90114e // fmla v14.4s, v10.4s, v16.s[0]
+	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
+	WORD $0x4fb1198f // fmla v15.4s, v12.4s, v17.s[3]
+	WORD $0x4fb0112f // fmla v15.4s, v9.4s, v16.s[1]
+	WORD $0x4f9191b4 // fmul v20.4s, v13.4s, v17.s[0]
+	WORD $0x4f9312b4 // fmla v20.4s, v21.4s, v19.s[0]
+	WORD $0x4f901954 // fmla v20.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb3118b // fmla v11.4s, v12.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f931aa7 // fmla v7.4s, v21.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad033840 // stp q0, q14, [x2, #96]
 	WORD $0xad04504f // stp q15, q20, [x2, #128]
-	WORD $0xad051c49 // stp q9, q7, [x2, #160]
+	WORD $0xad051c4b // stp q11, q7, [x2, #160]
 	WORD $0xbd400120 // ldr s0, [x9]
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xbd400141 // ldr s1, [x10]
@@ -8831,31 +8054,31 @@ single:
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48c // fsub v12.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
-	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
-	WORD $0x4f911995 // fmla v21.4s, v12.4s, v17.s[2]
-	WORD $0x4f9011d5 // fmla v21.4s, v14.4s, v16.s[0]
-	WORD $0x4f919134 // fmul v20.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11974 // fmla v20.4s, v11.4s, v17.s[3]
-	WORD $0x4fb011b4 // fmla v20.4s, v13.4s, v16.s[1]
-	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
-	WORD $0x4f93118f // fmla v15.4s, v12.4s, v19.s[0]
-	WORD $0x4f9019cf // fmla v15.4s, v14.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
-	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb111a0 // fmla v0.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f919195 // fmul v21.4s, v12.4s, v17.s[0]
+	WORD $0x4f9119d5 // fmla v21.4s, v14.4s, v17.s[2]
+	WORD $0x4f901155 // fmla v21.4s, v10.4s, v16.s[0]
+	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
+	WORD $0x4fb119b4 // fmla v20.4s, v13.4s, v17.s[3]
+	WORD $0x4fb01134 // fmla v20.4s, v9.4s, v16.s[1]
+	WORD $0x4f91918f // fmul v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f9311cf // fmla v15.4s, v14.4s, v19.s[0]
+	WORD $0x4f90194f // fmla v15.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f911187 // fmla v7.4s, v12.4s, v17.s[0]
+	WORD $0x4f9319c7 // fmla v7.4s, v14.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad065440 // stp q0, q21, [x2, #192]
 	WORD $0xad073c54 // stp q20, q15, [x2, #224]
-	WORD $0xad081c49 // stp q9, q7, [x2, #256]
+	WORD $0xad081c4b // stp q11, q7, [x2, #256]
 	WORD $0xbd400120 // ldr s0, [x9]
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xbd400141 // ldr s1, [x10]
@@ -8873,32 +8096,32 @@ single:
 	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
-	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48d // fsub v13.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4af // fsub v15.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
-	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
-	WORD $0x4f91916e // fmul v14.4s, v11.4s, v17.s[0]
-	WORD $0x4f9119ae // fmla v14.4s, v13.4s, v17.s[2]
-	WORD $0x4f9011ee // fmla v14.4s, v15.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11955 // fmla v21.4s, v10.4s, v17.s[3]
-	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
-	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
-	WORD $0x4f9311b4 // fmla v20.4s, v13.4s, v19.s[0]
-	WORD $0x4f9019f4 // fmla v20.4s, v15.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
-	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
-	WORD $0x4f9211e7 // fmla v7.4s, v15.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11180 // fmla v0.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f9191ae // fmul v14.4s, v13.4s, v17.s[0]
+	WORD $0x4f9119ee // fmla v14.4s, v15.4s, v17.s[2]
+	WORD $0x4f90114e // fmla v14.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f9191b4 // fmul v20.4s, v13.4s, v17.s[0]
+	WORD $0x4f9311f4 // fmla v20.4s, v15.4s, v19.s[0]
+	WORD $0x4f901954 // fmla v20.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb3118b // fmla v11.4s, v12.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9319e7 // fmla v7.4s, v15.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad093840 // stp q0, q14, [x2, #288]
 	WORD $0xad0a5055 // stp q21, q20, [x2, #320]
-	WORD $0xad0b1c49 // stp q9, q7, [x2, #352]
+	WORD $0xad0b1c4b // stp q11, q7, [x2, #352]
 	WORD $0xbd400120 // ldr s0, [x9]
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xbd400141 // ldr s1, [x10]
@@ -8917,31 +8140,31 @@ single:
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48c // fsub v12.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
-	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
-	WORD $0x4f91198f // fmla v15.4s, v12.4s, v17.s[2]
-	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
-	WORD $0x4fb011b5 // fmla v21.4s, v13.4s, v16.s[1]
-	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
-	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
-	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
-	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb111a0 // fmla v0.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f91918f // fmul v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f911a8f // fmla v15.4s, v20.4s, v17.s[2]
+	WORD $0x4f90114f // fmla v15.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb119b5 // fmla v21.4s, v13.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f91918e // fmul v14.4s, v12.4s, v17.s[0]
+	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD $0x4f90194e // fmla v14.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb311ab // fmla v11.4s, v13.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f911187 // fmla v7.4s, v12.4s, v17.s[0]
+	WORD $0x4f931a87 // fmla v7.4s, v20.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad0c3c40 // stp q0, q15, [x2, #384]
 	WORD $0xad0d3855 // stp q21, q14, [x2, #416]
-	WORD $0xad0e1c49 // stp q9, q7, [x2, #448]
+	WORD $0xad0e1c4b // stp q11, q7, [x2, #448]
 	WORD $0xbd400120 // ldr s0, [x9]
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xbd400141 // ldr s1, [x10]
@@ -8960,31 +8183,31 @@ single:
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
-	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48d // fsub v13.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
-	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
-	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
-	WORD $0x4f9119af // fmla v15.4s, v13.4s, v17.s[2]
-	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
-	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
-	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
-	WORD $0x4f9311ae // fmla v14.4s, v13.4s, v19.s[0]
-	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
-	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
-	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11180 // fmla v0.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f9191af // fmul v15.4s, v13.4s, v17.s[0]
+	WORD $0x4f911a8f // fmla v15.4s, v20.4s, v17.s[2]
+	WORD $0x4f90114f // fmla v15.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f9191ae // fmul v14.4s, v13.4s, v17.s[0]
+	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD $0x4f90194e // fmla v14.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb3118b // fmla v11.4s, v12.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f931a87 // fmla v7.4s, v20.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad0f3c40 // stp q0, q15, [x2, #480]
 	WORD $0xad103855 // stp q21, q14, [x2, #512]
-	WORD $0xad111c49 // stp q9, q7, [x2, #544]
+	WORD $0xad111c4b // stp q11, q7, [x2, #544]
 	WORD $0xbd400120 // ldr s0, [x9]
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xbd400141 // ldr s1, [x10]
@@ -9002,32 +8225,32 @@ single:
 	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
-	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48d // fsub v13.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
-	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
-	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
-	WORD $0x4f9119b4 // fmla v20.4s, v13.4s, v17.s[2]
-	WORD $0x4f9011d4 // fmla v20.4s, v14.4s, v16.s[0]
-	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11955 // fmla v21.4s, v10.4s, v17.s[3]
-	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
-	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
-	WORD $0x4f9311af // fmla v15.4s, v13.4s, v19.s[0]
-	WORD $0x4f9019cf // fmla v15.4s, v14.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
-	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
-	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11180 // fmla v0.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f9191b4 // fmul v20.4s, v13.4s, v17.s[0]
+	WORD $0x4f9119d4 // fmla v20.4s, v14.4s, v17.s[2]
+	WORD $0x4f901154 // fmla v20.4s, v10.4s, v16.s[0]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
+	WORD $0x4fb01135 // fmla v21.4s, v9.4s, v16.s[1]
+	WORD $0x4f9191af // fmul v15.4s, v13.4s, v17.s[0]
+	WORD $0x4f9311cf // fmla v15.4s, v14.4s, v19.s[0]
+	WORD $0x4f90194f // fmla v15.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb3118b // fmla v11.4s, v12.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9319c7 // fmla v7.4s, v14.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad125040 // stp q0, q20, [x2, #576]
 	WORD $0xad133c55 // stp q21, q15, [x2, #608]
-	WORD $0xad141c49 // stp q9, q7, [x2, #640]
+	WORD $0xad141c4b // stp q11, q7, [x2, #640]
 	WORD $0xbd400120 // ldr s0, [x9]
 	WORD $0x8b010129 // add x9, x9, x1
 	WORD $0xbd400141 // ldr s1, [x10]
@@ -9045,32 +8268,32 @@ single:
 	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
-	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e23d48b // fadd v11.4s, v4.4s, v3.4s
+	WORD $0x4ea3d48d // fsub v13.4s, v4.4s, v3.4s
 	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
-	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
-	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
-	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
-	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
-	WORD $0x4f9119b5 // fmla v21.4s, v13.4s, v17.s[2]
-	WORD $0x4f9011d5 // fmla v21.4s, v14.4s, v16.s[0]
-	WORD $0x4f91912f // fmul v15.4s, v9.4s, v17.s[0]
-	WORD $0x4fb1194f // fmla v15.4s, v10.4s, v17.s[3]
-	WORD $0x4fb0118f // fmla v15.4s, v12.4s, v16.s[1]
-	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
-	WORD $0x4f9311b4 // fmla v20.4s, v13.4s, v19.s[0]
-	WORD $0x4f9019d4 // fmla v20.4s, v14.4s, v16.s[2]
-	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
-	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
-	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
-	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0x4f911160 // fmla v0.4s, v11.4s, v17.s[0]
+	WORD $0x4fb11180 // fmla v0.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31920 // fmla v0.4s, v9.4s, v19.s[3]
+	WORD $0x4f9191b5 // fmul v21.4s, v13.4s, v17.s[0]
+	WORD $0x4f9119d5 // fmla v21.4s, v14.4s, v17.s[2]
+	WORD $0x4f901155 // fmla v21.4s, v10.4s, v16.s[0]
+	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
+	WORD $0x4fb1198f // fmla v15.4s, v12.4s, v17.s[3]
+	WORD $0x4fb0112f // fmla v15.4s, v9.4s, v16.s[1]
+	WORD $0x4f9191b4 // fmul v20.4s, v13.4s, v17.s[0]
+	WORD $0x4f9311d4 // fmla v20.4s, v14.4s, v19.s[0]
+	WORD $0x4f901954 // fmla v20.4s, v10.4s, v16.s[2]
+	WORD $0x4f91916b // fmul v11.4s, v11.4s, v17.s[0]
+	WORD $0x4fb3118b // fmla v11.4s, v12.4s, v19.s[1]
+	WORD $0x4fb0192b // fmla v11.4s, v9.4s, v16.s[3]
+	WORD $0x4f9111a7 // fmla v7.4s, v13.4s, v17.s[0]
+	WORD $0x4f9319c7 // fmla v7.4s, v14.4s, v19.s[2]
+	WORD $0x4f921147 // fmla v7.4s, v10.4s, v18.s[0]
 	WORD $0xad155440 // stp q0, q21, [x2, #672]
 	WORD $0xad16504f // stp q15, q20, [x2, #704]
-	WORD $0xad171c49 // stp q9, q7, [x2, #736]
+	WORD $0xad171c4b // stp q11, q7, [x2, #736]
 	WORD $0x91001000 // add x0, x0, #4
 	WORD $0xbc4044a9 // ldr s9, [x5], #4
 	WORD $0xad405057 // ldp q23, q20, [x2]
@@ -9085,32 +8308,32 @@ single:
 	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	WORD $0x4e3ed7bb // fadd v27.4s, v29.4s, v30.4s
 	WORD $0x4ebed7bd // fsub v29.4s, v29.4s, v30.4s
-	WORD $0x4e3cd75e // fadd v30.4s, v26.4s, v28.4s
-	WORD $0x4ebcd740 // fsub v0.4s, v26.4s, v28.4s
+	WORD $0x4e3ad79e // fadd v30.4s, v28.4s, v26.4s
+	WORD $0x4ebad780 // fsub v0.4s, v28.4s, v26.4s
 	WORD $0x4e39d71f // fadd v31.4s, v24.4s, v25.4s
 	WORD $0x4eb9d701 // fsub v1.4s, v24.4s, v25.4s
-	WORD $0x4f911377 // fmla v23.4s, v27.4s, v17.s[0]
-	WORD $0x4fb113d7 // fmla v23.4s, v30.4s, v17.s[1]
-	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4f9113d7 // fmla v23.4s, v30.4s, v17.s[0]
+	WORD $0x4fb113f7 // fmla v23.4s, v31.4s, v17.s[1]
+	WORD $0x4fb31b77 // fmla v23.4s, v27.4s, v19.s[3]
 	WORD $0x4ea91d3c // mov v28.16b, v9.16b
-	WORD $0x4f9113bc // fmla v28.4s, v29.4s, v17.s[0]
-	WORD $0x4f91181c // fmla v28.4s, v0.4s, v17.s[2]
-	WORD $0x4f90103c // fmla v28.4s, v1.4s, v16.s[0]
+	WORD $0x4f91101c // fmla v28.4s, v0.4s, v17.s[0]
+	WORD $0x4f91183c // fmla v28.4s, v1.4s, v17.s[2]
+	WORD $0x4f9013bc // fmla v28.4s, v29.4s, v16.s[0]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f911378 // fmla v24.4s, v27.4s, v17.s[0]
-	WORD $0x4fb11bd8 // fmla v24.4s, v30.4s, v17.s[3]
-	WORD $0x4fb013f8 // fmla v24.4s, v31.4s, v16.s[1]
+	WORD $0x4f9113d8 // fmla v24.4s, v30.4s, v17.s[0]
+	WORD $0x4fb11bf8 // fmla v24.4s, v31.4s, v17.s[3]
+	WORD $0x4fb01378 // fmla v24.4s, v27.4s, v16.s[1]
 	WORD $0x4ea91d39 // mov v25.16b, v9.16b
-	WORD $0x4f9113b9 // fmla v25.4s, v29.4s, v17.s[0]
-	WORD $0x4f931019 // fmla v25.4s, v0.4s, v19.s[0]
-	WORD $0x4f901839 // fmla v25.4s, v1.4s, v16.s[2]
+	WORD $0x4f911019 // fmla v25.4s, v0.4s, v17.s[0]
+	WORD $0x4f931039 // fmla v25.4s, v1.4s, v19.s[0]
+	WORD $0x4f901bb9 // fmla v25.4s, v29.4s, v16.s[2]
 	WORD $0x4ea91d3a // mov v26.16b, v9.16b
-	WORD $0x4f91137a // fmla v26.4s, v27.4s, v17.s[0]
-	WORD $0x4fb313da // fmla v26.4s, v30.4s, v19.s[1]
-	WORD $0x4fb01bfa // fmla v26.4s, v31.4s, v16.s[3]
-	WORD $0x4f9113b6 // fmla v22.4s, v29.4s, v17.s[0]
-	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
-	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	WORD $0x4f9113da // fmla v26.4s, v30.4s, v17.s[0]
+	WORD $0x4fb313fa // fmla v26.4s, v31.4s, v19.s[1]
+	WORD $0x4fb01b7a // fmla v26.4s, v27.4s, v16.s[3]
+	WORD $0x4f911016 // fmla v22.4s, v0.4s, v17.s[0]
+	WORD $0x4f931836 // fmla v22.4s, v1.4s, v19.s[2]
+	WORD $0x4f9213b6 // fmla v22.4s, v29.4s, v18.s[0]
 	CBZ  R7, singlestore0
 	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
 	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
@@ -9139,32 +8362,32 @@ singlestore0:
 	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	WORD $0x4e2ed5f6 // fadd v22.4s, v15.4s, v14.4s
 	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4e2cd5ae // fadd v14.4s, v13.4s, v12.4s
+	WORD $0x4eacd5ac // fsub v12.4s, v13.4s, v12.4s
 	WORD $0x4e2ad56d // fadd v13.4s, v11.4s, v10.4s
 	WORD $0x4eaad579 // fsub v25.4s, v11.4s, v10.4s
-	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
-	WORD $0x4fb111d4 // fmla v20.4s, v14.4s, v17.s[1]
-	WORD $0x4fb319b4 // fmla v20.4s, v13.4s, v19.s[3]
+	WORD $0x4f9111d4 // fmla v20.4s, v14.4s, v17.s[0]
+	WORD $0x4fb111b4 // fmla v20.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31ad4 // fmla v20.4s, v22.4s, v19.s[3]
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
-	WORD $0x4f9111eb // fmla v11.4s, v15.4s, v17.s[0]
-	WORD $0x4f91198b // fmla v11.4s, v12.4s, v17.s[2]
-	WORD $0x4f90132b // fmla v11.4s, v25.4s, v16.s[0]
+	WORD $0x4f91118b // fmla v11.4s, v12.4s, v17.s[0]
+	WORD $0x4f911b2b // fmla v11.4s, v25.4s, v17.s[2]
+	WORD $0x4f9011eb // fmla v11.4s, v15.4s, v16.s[0]
 	WORD $0x4ea91d37 // mov v23.16b, v9.16b
-	WORD $0x4f9112d7 // fmla v23.4s, v22.4s, v17.s[0]
-	WORD $0x4fb119d7 // fmla v23.4s, v14.4s, v17.s[3]
-	WORD $0x4fb011b7 // fmla v23.4s, v13.4s, v16.s[1]
+	WORD $0x4f9111d7 // fmla v23.4s, v14.4s, v17.s[0]
+	WORD $0x4fb119b7 // fmla v23.4s, v13.4s, v17.s[3]
+	WORD $0x4fb012d7 // fmla v23.4s, v22.4s, v16.s[1]
 	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4f9111ea // fmla v10.4s, v15.4s, v17.s[0]
-	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
-	WORD $0x4f901b2a // fmla v10.4s, v25.4s, v16.s[2]
+	WORD $0x4f91118a // fmla v10.4s, v12.4s, v17.s[0]
+	WORD $0x4f93132a // fmla v10.4s, v25.4s, v19.s[0]
+	WORD $0x4f9019ea // fmla v10.4s, v15.4s, v16.s[2]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f9112d8 // fmla v24.4s, v22.4s, v17.s[0]
-	WORD $0x4fb311d8 // fmla v24.4s, v14.4s, v19.s[1]
-	WORD $0x4fb019b8 // fmla v24.4s, v13.4s, v16.s[3]
-	WORD $0x4f9111f5 // fmla v21.4s, v15.4s, v17.s[0]
-	WORD $0x4f931995 // fmla v21.4s, v12.4s, v19.s[2]
-	WORD $0x4f921335 // fmla v21.4s, v25.4s, v18.s[0]
+	WORD $0x4f9111d8 // fmla v24.4s, v14.4s, v17.s[0]
+	WORD $0x4fb311b8 // fmla v24.4s, v13.4s, v19.s[1]
+	WORD $0x4fb01ad8 // fmla v24.4s, v22.4s, v16.s[3]
+	WORD $0x4f911195 // fmla v21.4s, v12.4s, v17.s[0]
+	WORD $0x4f931b35 // fmla v21.4s, v25.4s, v19.s[2]
+	WORD $0x4f9211f5 // fmla v21.4s, v15.4s, v18.s[0]
 	CBZ  R7, singlestore1
 	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
 	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
@@ -9201,32 +8424,32 @@ singlestore1:
 	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	WORD $0x4e3ed7ba // fadd v26.4s, v29.4s, v30.4s
 	WORD $0x4ebed7be // fsub v30.4s, v29.4s, v30.4s
-	WORD $0x4e3cd77d // fadd v29.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77f // fsub v31.4s, v27.4s, v28.4s
+	WORD $0x4e3bd79d // fadd v29.4s, v28.4s, v27.4s
+	WORD $0x4ebbd79f // fsub v31.4s, v28.4s, v27.4s
 	WORD $0x4e39d700 // fadd v0.4s, v24.4s, v25.4s
 	WORD $0x4eb9d701 // fsub v1.4s, v24.4s, v25.4s
-	WORD $0x4f911357 // fmla v23.4s, v26.4s, v17.s[0]
-	WORD $0x4fb113b7 // fmla v23.4s, v29.4s, v17.s[1]
-	WORD $0x4fb31817 // fmla v23.4s, v0.4s, v19.s[3]
+	WORD $0x4f9113b7 // fmla v23.4s, v29.4s, v17.s[0]
+	WORD $0x4fb11017 // fmla v23.4s, v0.4s, v17.s[1]
+	WORD $0x4fb31b57 // fmla v23.4s, v26.4s, v19.s[3]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f9113d8 // fmla v24.4s, v30.4s, v17.s[0]
-	WORD $0x4f911bf8 // fmla v24.4s, v31.4s, v17.s[2]
-	WORD $0x4f901038 // fmla v24.4s, v1.4s, v16.s[0]
+	WORD $0x4f9113f8 // fmla v24.4s, v31.4s, v17.s[0]
+	WORD $0x4f911838 // fmla v24.4s, v1.4s, v17.s[2]
+	WORD $0x4f9013d8 // fmla v24.4s, v30.4s, v16.s[0]
 	WORD $0x4ea91d3c // mov v28.16b, v9.16b
-	WORD $0x4f91135c // fmla v28.4s, v26.4s, v17.s[0]
-	WORD $0x4fb11bbc // fmla v28.4s, v29.4s, v17.s[3]
-	WORD $0x4fb0101c // fmla v28.4s, v0.4s, v16.s[1]
+	WORD $0x4f9113bc // fmla v28.4s, v29.4s, v17.s[0]
+	WORD $0x4fb1181c // fmla v28.4s, v0.4s, v17.s[3]
+	WORD $0x4fb0135c // fmla v28.4s, v26.4s, v16.s[1]
 	WORD $0x4ea91d39 // mov v25.16b, v9.16b
-	WORD $0x4f9113d9 // fmla v25.4s, v30.4s, v17.s[0]
-	WORD $0x4f9313f9 // fmla v25.4s, v31.4s, v19.s[0]
-	WORD $0x4f901839 // fmla v25.4s, v1.4s, v16.s[2]
+	WORD $0x4f9113f9 // fmla v25.4s, v31.4s, v17.s[0]
+	WORD $0x4f931039 // fmla v25.4s, v1.4s, v19.s[0]
+	WORD $0x4f901bd9 // fmla v25.4s, v30.4s, v16.s[2]
 	WORD $0x4ea91d3b // mov v27.16b, v9.16b
-	WORD $0x4f91135b // fmla v27.4s, v26.4s, v17.s[0]
-	WORD $0x4fb313bb // fmla v27.4s, v29.4s, v19.s[1]
-	WORD $0x4fb0181b // fmla v27.4s, v0.4s, v16.s[3]
-	WORD $0x4f9113d6 // fmla v22.4s, v30.4s, v17.s[0]
-	WORD $0x4f931bf6 // fmla v22.4s, v31.4s, v19.s[2]
-	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	WORD $0x4f9113bb // fmla v27.4s, v29.4s, v17.s[0]
+	WORD $0x4fb3101b // fmla v27.4s, v0.4s, v19.s[1]
+	WORD $0x4fb01b5b // fmla v27.4s, v26.4s, v16.s[3]
+	WORD $0x4f9113f6 // fmla v22.4s, v31.4s, v17.s[0]
+	WORD $0x4f931836 // fmla v22.4s, v1.4s, v19.s[2]
+	WORD $0x4f9213d6 // fmla v22.4s, v30.4s, v18.s[0]
 	CBZ  R7, singlestore2
 	WORD $0x4ea0eafa // fcmlt v26.4s, v23.4s, #0.0
 	WORD $0x4e7a1ef7 // bic v23.16b, v23.16b, v26.16b
@@ -9255,32 +8478,32 @@ singlestore2:
 	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	WORD $0x4e2ed5f6 // fadd v22.4s, v15.4s, v14.4s
 	WORD $0x4eaed5ee // fsub v14.4s, v15.4s, v14.4s
-	WORD $0x4e2dd58f // fadd v15.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4e2cd5af // fadd v15.4s, v13.4s, v12.4s
+	WORD $0x4eacd5ac // fsub v12.4s, v13.4s, v12.4s
 	WORD $0x4e2ad56d // fadd v13.4s, v11.4s, v10.4s
 	WORD $0x4eaad579 // fsub v25.4s, v11.4s, v10.4s
-	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
-	WORD $0x4fb111f4 // fmla v20.4s, v15.4s, v17.s[1]
-	WORD $0x4fb319b4 // fmla v20.4s, v13.4s, v19.s[3]
+	WORD $0x4f9111f4 // fmla v20.4s, v15.4s, v17.s[0]
+	WORD $0x4fb111b4 // fmla v20.4s, v13.4s, v17.s[1]
+	WORD $0x4fb31ad4 // fmla v20.4s, v22.4s, v19.s[3]
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
-	WORD $0x4f9111cb // fmla v11.4s, v14.4s, v17.s[0]
-	WORD $0x4f91198b // fmla v11.4s, v12.4s, v17.s[2]
-	WORD $0x4f90132b // fmla v11.4s, v25.4s, v16.s[0]
+	WORD $0x4f91118b // fmla v11.4s, v12.4s, v17.s[0]
+	WORD $0x4f911b2b // fmla v11.4s, v25.4s, v17.s[2]
+	WORD $0x4f9011cb // fmla v11.4s, v14.4s, v16.s[0]
 	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4f9112ca // fmla v10.4s, v22.4s, v17.s[0]
-	WORD $0x4fb119ea // fmla v10.4s, v15.4s, v17.s[3]
-	WORD $0x4fb011aa // fmla v10.4s, v13.4s, v16.s[1]
+	WORD $0x4f9111ea // fmla v10.4s, v15.4s, v17.s[0]
+	WORD $0x4fb119aa // fmla v10.4s, v13.4s, v17.s[3]
+	WORD $0x4fb012ca // fmla v10.4s, v22.4s, v16.s[1]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f9111d8 // fmla v24.4s, v14.4s, v17.s[0]
-	WORD $0x4f931198 // fmla v24.4s, v12.4s, v19.s[0]
-	WORD $0x4f901b38 // fmla v24.4s, v25.4s, v16.s[2]
+	WORD $0x4f911198 // fmla v24.4s, v12.4s, v17.s[0]
+	WORD $0x4f931338 // fmla v24.4s, v25.4s, v19.s[0]
+	WORD $0x4f9019d8 // fmla v24.4s, v14.4s, v16.s[2]
 	WORD $0x4ea91d37 // mov v23.16b, v9.16b
-	WORD $0x4f9112d7 // fmla v23.4s, v22.4s, v17.s[0]
-	WORD $0x4fb311f7 // fmla v23.4s, v15.4s, v19.s[1]
-	WORD $0x4fb019b7 // fmla v23.4s, v13.4s, v16.s[3]
-	WORD $0x4f9111d5 // fmla v21.4s, v14.4s, v17.s[0]
-	WORD $0x4f931995 // fmla v21.4s, v12.4s, v19.s[2]
-	WORD $0x4f921335 // fmla v21.4s, v25.4s, v18.s[0]
+	WORD $0x4f9111f7 // fmla v23.4s, v15.4s, v17.s[0]
+	WORD $0x4fb311b7 // fmla v23.4s, v13.4s, v19.s[1]
+	WORD $0x4fb01ad7 // fmla v23.4s, v22.4s, v16.s[3]
+	WORD $0x4f911195 // fmla v21.4s, v12.4s, v17.s[0]
+	WORD $0x4f931b35 // fmla v21.4s, v25.4s, v19.s[2]
+	WORD $0x4f9211d5 // fmla v21.4s, v14.4s, v18.s[0]
 	CBZ  R7, singlestore3
 	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
 	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
@@ -9317,32 +8540,32 @@ singlestore3:
 	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	WORD $0x4e3dd7db // fadd v27.4s, v30.4s, v29.4s
 	WORD $0x4ebdd7de // fsub v30.4s, v30.4s, v29.4s
-	WORD $0x4e3cd75d // fadd v29.4s, v26.4s, v28.4s
-	WORD $0x4ebcd740 // fsub v0.4s, v26.4s, v28.4s
+	WORD $0x4e3ad79d // fadd v29.4s, v28.4s, v26.4s
+	WORD $0x4ebad780 // fsub v0.4s, v28.4s, v26.4s
 	WORD $0x4e38d73f // fadd v31.4s, v25.4s, v24.4s
 	WORD $0x4eb8d721 // fsub v1.4s, v25.4s, v24.4s
-	WORD $0x4f911377 // fmla v23.4s, v27.4s, v17.s[0]
-	WORD $0x4fb113b7 // fmla v23.4s, v29.4s, v17.s[1]
-	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4f9113b7 // fmla v23.4s, v29.4s, v17.s[0]
+	WORD $0x4fb113f7 // fmla v23.4s, v31.4s, v17.s[1]
+	WORD $0x4fb31b77 // fmla v23.4s, v27.4s, v19.s[3]
 	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4f9113d8 // fmla v24.4s, v30.4s, v17.s[0]
-	WORD $0x4f911818 // fmla v24.4s, v0.4s, v17.s[2]
-	WORD $0x4f901038 // fmla v24.4s, v1.4s, v16.s[0]
+	WORD $0x4f911018 // fmla v24.4s, v0.4s, v17.s[0]
+	WORD $0x4f911838 // fmla v24.4s, v1.4s, v17.s[2]
+	WORD $0x4f9013d8 // fmla v24.4s, v30.4s, v16.s[0]
 	WORD $0x4ea91d3a // mov v26.16b, v9.16b
-	WORD $0x4f91137a // fmla v26.4s, v27.4s, v17.s[0]
-	WORD $0x4fb11bba // fmla v26.4s, v29.4s, v17.s[3]
-	WORD $0x4fb013fa // fmla v26.4s, v31.4s, v16.s[1]
+	WORD $0x4f9113ba // fmla v26.4s, v29.4s, v17.s[0]
+	WORD $0x4fb11bfa // fmla v26.4s, v31.4s, v17.s[3]
+	WORD $0x4fb0137a // fmla v26.4s, v27.4s, v16.s[1]
 	WORD $0x4ea91d3c // mov v28.16b, v9.16b
-	WORD $0x4f9113dc // fmla v28.4s, v30.4s, v17.s[0]
-	WORD $0x4f93101c // fmla v28.4s, v0.4s, v19.s[0]
-	WORD $0x4f90183c // fmla v28.4s, v1.4s, v16.s[2]
+	WORD $0x4f91101c // fmla v28.4s, v0.4s, v17.s[0]
+	WORD $0x4f93103c // fmla v28.4s, v1.4s, v19.s[0]
+	WORD $0x4f901bdc // fmla v28.4s, v30.4s, v16.s[2]
 	WORD $0x4ea91d39 // mov v25.16b, v9.16b
-	WORD $0x4f911379 // fmla v25.4s, v27.4s, v17.s[0]
-	WORD $0x4fb313b9 // fmla v25.4s, v29.4s, v19.s[1]
-	WORD $0x4fb01bf9 // fmla v25.4s, v31.4s, v16.s[3]
-	WORD $0x4f9113d6 // fmla v22.4s, v30.4s, v17.s[0]
-	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
-	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	WORD $0x4f9113b9 // fmla v25.4s, v29.4s, v17.s[0]
+	WORD $0x4fb313f9 // fmla v25.4s, v31.4s, v19.s[1]
+	WORD $0x4fb01b79 // fmla v25.4s, v27.4s, v16.s[3]
+	WORD $0x4f911016 // fmla v22.4s, v0.4s, v17.s[0]
+	WORD $0x4f931836 // fmla v22.4s, v1.4s, v19.s[2]
+	WORD $0x4f9213d6 // fmla v22.4s, v30.4s, v18.s[0]
 	CBZ  R7, singlestore4
 	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
 	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
@@ -9371,32 +8594,32 @@ singlestore4:
 	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	WORD $0x4e2ed5f6 // fadd v22.4s, v15.4s, v14.4s
 	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x4eadd58d // fsub v13.4s, v12.4s, v13.4s
+	WORD $0x4e2cd5ae // fadd v14.4s, v13.4s, v12.4s
+	WORD $0x4eacd5ad // fsub v13.4s, v13.4s, v12.4s
 	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
 	WORD $0x4eabd558 // fsub v24.4s, v10.4s, v11.4s
-	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
-	WORD $0x4fb111d4 // fmla v20.4s, v14.4s, v17.s[1]
-	WORD $0x4fb31994 // fmla v20.4s, v12.4s, v19.s[3]
+	WORD $0x4f9111d4 // fmla v20.4s, v14.4s, v17.s[0]
+	WORD $0x4fb11194 // fmla v20.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31ad4 // fmla v20.4s, v22.4s, v19.s[3]
 	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4f9111ea // fmla v10.4s, v15.4s, v17.s[0]
-	WORD $0x4f9119aa // fmla v10.4s, v13.4s, v17.s[2]
-	WORD $0x4f90130a // fmla v10.4s, v24.4s, v16.s[0]
+	WORD $0x4f9111aa // fmla v10.4s, v13.4s, v17.s[0]
+	WORD $0x4f911b0a // fmla v10.4s, v24.4s, v17.s[2]
+	WORD $0x4f9011ea // fmla v10.4s, v15.4s, v16.s[0]
 	WORD $0x4ea91d2b // mov v11.16b, v9.16b
-	WORD $0x4f9112cb // fmla v11.4s, v22.4s, v17.s[0]
-	WORD $0x4fb119cb // fmla v11.4s, v14.4s, v17.s[3]
-	WORD $0x4fb0118b // fmla v11.4s, v12.4s, v16.s[1]
+	WORD $0x4f9111cb // fmla v11.4s, v14.4s, v17.s[0]
+	WORD $0x4fb1198b // fmla v11.4s, v12.4s, v17.s[3]
+	WORD $0x4fb012cb // fmla v11.4s, v22.4s, v16.s[1]
 	WORD $0x4ea91d37 // mov v23.16b, v9.16b
-	WORD $0x4f9111f7 // fmla v23.4s, v15.4s, v17.s[0]
-	WORD $0x4f9311b7 // fmla v23.4s, v13.4s, v19.s[0]
-	WORD $0x4f901b17 // fmla v23.4s, v24.4s, v16.s[2]
+	WORD $0x4f9111b7 // fmla v23.4s, v13.4s, v17.s[0]
+	WORD $0x4f931317 // fmla v23.4s, v24.4s, v19.s[0]
+	WORD $0x4f9019f7 // fmla v23.4s, v15.4s, v16.s[2]
 	WORD $0x4ea91d29 // mov v9.16b, v9.16b
-	WORD $0x4f9112c9 // fmla v9.4s, v22.4s, v17.s[0]
-	WORD $0x4fb311c9 // fmla v9.4s, v14.4s, v19.s[1]
-	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
-	WORD $0x4f9111f5 // fmla v21.4s, v15.4s, v17.s[0]
-	WORD $0x4f9319b5 // fmla v21.4s, v13.4s, v19.s[2]
-	WORD $0x4f921315 // fmla v21.4s, v24.4s, v18.s[0]
+	WORD $0x4f9111c9 // fmla v9.4s, v14.4s, v17.s[0]
+	WORD $0x4fb31189 // fmla v9.4s, v12.4s, v19.s[1]
+	WORD $0x4fb01ac9 // fmla v9.4s, v22.4s, v16.s[3]
+	WORD $0x4f9111b5 // fmla v21.4s, v13.4s, v17.s[0]
+	WORD $0x4f931b15 // fmla v21.4s, v24.4s, v19.s[2]
+	WORD $0x4f9211f5 // fmla v21.4s, v15.4s, v18.s[0]
 	CBZ  R7, singlestore5
 	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
 	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
@@ -9453,7 +8676,7 @@ block:
 
 zero:
 	WORD $0xf940200b // ldr x11, [x0, #64]
-	WORD $0x9103816b // add x11, x11, #224
+	WORD $0x9104016b // add x11, x11, #256
 	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
 
 start:
@@ -9630,7 +8853,7 @@ block:
 
 zero:
 	WORD $0xf940200b // ldr x11, [x0, #64]
-	WORD $0x9103816b // add x11, x11, #224
+	WORD $0x9104016b // add x11, x11, #256
 	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
 	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 
@@ -9899,7 +9122,7 @@ block:
 
 zero:
 	WORD $0xf940200b // ldr x11, [x0, #64]
-	WORD $0x9103816b // add x11, x11, #224
+	WORD $0x9104016b // add x11, x11, #256
 	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
 	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
@@ -10262,7 +9485,7 @@ block:
 zero:
 	CBNZ R6, zeros
 	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0x9103818c // add x12, x12, #224
+	WORD $0x9104018c // add x12, x12, #256
 	WORD $0x4c402980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12]
 	WORD $0x4c402984 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x12]
 	WORD $0x4c402988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12]
@@ -11012,7 +10235,7 @@ block:
 zero:
 	CBNZ R6, zeros
 	WORD $0xf940200c // ldr x12, [x0, #64]
-	WORD $0x9103818c // add x12, x12, #224
+	WORD $0x9104018c // add x12, x12, #256
 	WORD $0x4c402980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12]
 	WORD $0x4c402984 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x12]
 	WORD $0x4c402988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12]

@@ -11,10 +11,11 @@ import "unsafe"
 //
 // where g are the taps, d the m+2 inputs that they pass over, and * is by elements;
 // the 2-D one applies each matrix to columns and then to rows (Lavin and Gray,
-// sections 4.1 to 4.3). The points are 0, 1, -1 and infinity for m = 2, with 2, -2, 1/2
-// and -1/2 for m = 6, and others for m = 4, which are at winogradA. Rows of G are
-// scaled to small numbers, which makes the expansion of the weights cheap; A takes
-// the scales back. These functions are the definition: the assembly
+// sections 4.1 to 4.3). The points are 0, 1, -1 and infinity for m = 2; 0, 1/2, -1/2, -1,
+// 1, 2, -2 and infinity for m = 6; and others for m = 4, which are at winogradA. A row of G is
+// 1, p and p*p of its point, and A has the scales: then a row is the one before and
+// one or two terms, by which the weights are expanded in few operations, the small
+// points first. These functions are the definition: the assembly
 // makes the same operations in the same order.
 
 // winogradInput1 is B d.
@@ -37,35 +38,38 @@ func winogradInput1(m int, d *[8]float32) (v [8]float32) {
 		f := winogradFactors[factorsInput6:]
 		v[0] = fma32(d[4]-d[2], f[0], d[0]-d[6])
 		v[7] = fma32(d[3]-d[5], f[0], d[7]-d[1])
-		e, o := fma32(d[4], f[1], d[2]+d[6]), fma32(d[3], f[1], d[1]+d[5])
-		v[1], v[2] = e+o, e-o
 		h := float32(d[3] * f[6])
+		e, o := fma32(fma32(d[4], f[3], d[2]), f[4], d[6]), fma32(d[5], f[5], fma32(d[1], f[7], h))
+		v[1], v[2] = e+o, e-o
+		e, o = fma32(d[4], f[1], d[2]+d[6]), fma32(d[3], f[1], d[1]+d[5])
+		v[3], v[4] = e-o, e+o
 		e, o = fma32(d[4], f[3], fma32(d[2], f[2], d[6])), fma32(d[5], f[7], fma32(d[1], f[5], h))
-		v[3], v[4] = e+o, e-o
-		e, o = fma32(fma32(d[4], f[3], d[2]), f[4], d[6]), fma32(d[5], f[5], fma32(d[1], f[7], h))
 		v[5], v[6] = e+o, e-o
 	}
 	return v
 }
 
-// winogradExpand1 is G g with scaled rows.
+// winogradExpand1 is G g.
 func winogradExpand1(m int, g *[8]float32) (u [8]float32) {
 	u[0], u[m+1] = g[0], g[2]
-	f := winogradFactors[factorsExpand:]
-	if m == 4 {
-		e, o := fma32(g[2], f[2], g[0]), float32(g[1]*f[1])
-		u[1], u[2] = e+o, e-o
-		e, o = fma32(g[2], f[4], g[0]), float32(g[1]*f[3])
-		u[3], u[4] = e+o, e-o
-		return u
-	}
-	t, twice := g[0]+g[2], g[1]+g[1]
-	u[1], u[2] = t+g[1], t-g[1]
-	if m == 6 {
-		a := fma32(g[2], f[0], g[0])
-		u[3], u[4] = a+twice, a-twice
-		a = fma32(g[0], f[0], g[2])
-		u[5], u[6] = a+twice, a-twice
+	switch m {
+	case 2:
+		u[1] = g[0] + g[2] + g[1]
+		u[2] = fma32(g[1], winogradFactors[factorsExpand6+7], u[1])
+	case 4:
+		f := winogradFactors[factorsExpand4:]
+		u[1] = fma32(g[1], f[1], fma32(g[2], f[0], g[0]))
+		u[2] = fma32(g[1], f[2], u[1])
+		u[3] = fma32(g[1], f[3], fma32(g[2], f[4], u[2]))
+		u[4] = fma32(g[1], f[5], u[3])
+	case 6:
+		f := winogradFactors[factorsExpand6:]
+		u[1] = fma32(g[1], f[1], fma32(g[2], f[0], g[0]))
+		u[2] = u[1] - g[1]
+		u[3] = fma32(g[1], f[2], fma32(g[2], f[3], u[2]))
+		u[4] = fma32(g[1], f[4], u[3])
+		u[5] = fma32(g[2], f[5], u[4]) + g[1]
+		u[6] = fma32(g[1], f[6], u[5])
 	}
 	return u
 }
@@ -100,14 +104,14 @@ func winogradOutput1(m int, x *[8]float32, bias *float32) (y [8]float32) {
 		y[3] = fma32(s2, f[8], fma32(s, f[4], last))
 	case 6:
 		f := winogradFactors[factorsOutput6:]
-		t2, s2 := x[3]+x[4], x[3]-x[4]
-		t3, s3 := x[5]+x[6], x[5]-x[6]
-		y[0] = fma32(t3, f[7], fma32(t2, f[1], fma32(t, f[0], first)))
-		y[1] = fma32(s3, f[8], fma32(s2, f[2], plus(s, f[0])))
-		y[2] = fma32(t3, f[9], fma32(t2, f[3], plus(t, f[0])))
-		y[3] = fma32(s3, f[10], fma32(s2, f[4], plus(s, f[0])))
-		y[4] = fma32(t3, f[11], fma32(t2, f[5], plus(t, f[0])))
-		y[5] = fma32(s3, f[12], fma32(s2, f[6], fma32(s, f[0], last)))
+		t1, s1 := x[3]+x[4], x[4]-x[3]
+		t2, s2 := x[5]+x[6], x[5]-x[6]
+		y[0] = fma32(t, f[7], fma32(t2, f[1], fma32(t1, f[0], first)))
+		y[1] = fma32(s, f[8], fma32(s2, f[2], plus(s1, f[0])))
+		y[2] = fma32(t, f[9], fma32(t2, f[3], plus(t1, f[0])))
+		y[3] = fma32(s, f[10], fma32(s2, f[4], plus(s1, f[0])))
+		y[4] = fma32(t, f[11], fma32(t2, f[5], plus(t1, f[0])))
+		y[5] = fma32(s, f[12], fma32(s2, f[6], fma32(s1, f[0], last)))
 	}
 	return y
 }

@@ -63,11 +63,12 @@ const (
 
 	factorsInput6  = 0
 	factorsInput4  = 8
-	factorsExpand  = 16
-	factorsOutput6 = 24
-	factorsOutput4 = 40
-	factorsOutput2 = 52
-	factorsZeros   = 56
+	factorsExpand6 = 16
+	factorsExpand4 = 24
+	factorsOutput6 = 32
+	factorsOutput4 = 48
+	factorsOutput2 = 60
+	factorsZeros   = 64
 )
 
 // WinogradOffsets lists them by field, for that test.
@@ -111,32 +112,40 @@ func inputTransform[V any](a arith[V], m int, d []V, out func(i int, v V)) {
 		const f = factorsInput6
 		out(0, a.fma(a.sub(d[4], d[2]), f, a.sub(d[0], d[6]), true))
 		out(7, a.fma(a.sub(d[3], d[5]), f, a.sub(d[7], d[1]), true))
-		pair(1, a.fma(d[4], f+1, a.add(d[2], d[6]), true), a.fma(d[3], f+1, a.add(d[1], d[5]), true))
+		e, o := a.fma(d[4], f+1, a.add(d[2], d[6]), true), a.fma(d[3], f+1, a.add(d[1], d[5]), true)
+		out(3, a.sub(e, o))
+		out(4, a.add(e, o))
 		h := a.mul(d[3], f+6)
-		pair(3, a.fma(d[4], f+3, a.fma(d[2], f+2, d[6], false), true), a.fma(d[5], f+7, a.fma(d[1], f+5, h, false), true))
-		pair(5, a.fma(a.fma(d[4], f+3, d[2], true), f+4, d[6], true), a.fma(d[5], f+5, a.fma(d[1], f+7, h, true), true))
+		pair(5, a.fma(d[4], f+3, a.fma(d[2], f+2, d[6], false), true), a.fma(d[5], f+7, a.fma(d[1], f+5, h, false), true))
+		pair(1, a.fma(a.fma(d[4], f+3, d[2], true), f+4, d[6], true), a.fma(d[5], f+5, a.fma(d[1], f+7, h, true), true))
 	}
 }
 
-// expandTransform is the runtime's winogradExpand1. keep says that g is used again.
-func expandTransform[V any](a arith[V], m int, g []V, keep bool, out func(i int, v V)) {
-	const f = factorsExpand
-	out(0, g[0])
-	out(m+1, g[2])
-	pair := func(i int, e, o V) {
-		out(i, a.add(e, o))
-		out(i+1, a.sub(e, o))
+// expandStep makes the next position of expandTransform: a tap times a factor is added.
+type expandStep struct {
+	tap    int
+	factor int // its place, or added or subtracted
+}
+
+// Factors of expandStep that are additions and subtractions.
+const (
+	added      = -1
+	subtracted = -2
+)
+
+// expandSteps are the positions of winogradExpand1 between the first and the last, each
+// made of the one before.
+func expandSteps(m int) [][]expandStep {
+	const f4, f6 = factorsExpand4, factorsExpand6
+	switch m {
+	case 2:
+		return [][]expandStep{{{2, added}, {1, added}}, {{1, f6 + 7}}}
+	case 4:
+		return [][]expandStep{{{2, f4}, {1, f4 + 1}}, {{1, f4 + 2}}, {{2, f4 + 4}, {1, f4 + 3}}, {{1, f4 + 5}}}
 	}
-	if m == 4 {
-		pair(1, a.fma(g[2], f+2, g[0], false), a.mul(g[1], f+1))
-		pair(3, a.fma(g[2], f+4, g[0], !keep), a.mul(g[1], f+3))
-		return
-	}
-	pair(1, a.add(g[0], g[2]), g[1])
-	if m == 6 {
-		twice := a.add(g[1], g[1])
-		pair(5, a.fma(g[0], f, g[2], false), twice)
-		pair(3, a.fma(g[2], f, g[0], !keep), twice)
+	return [][]expandStep{
+		{{2, f6}, {1, f6 + 1}}, {{1, subtracted}}, {{2, f6 + 3}, {1, f6 + 2}},
+		{{1, f6 + 4}}, {{2, f6 + 5}, {1, added}}, {{1, f6 + 6}},
 	}
 }
 
@@ -158,7 +167,11 @@ func outputTransform[V any](a arith[V], m int, x []V, bias *V, out func(i int, v
 	// sums of the pairs of points p and -p, and differences
 	var t, s []V
 	for i := 1; i <= m; i += 2 {
-		t, s = append(t, a.add(x[i], x[i+1])), append(s, a.sub(x[i], x[i+1]))
+		j, k := i, i+1
+		if m == 6 && i == 3 {
+			j, k = k, j
+		}
+		t, s = append(t, a.add(x[j], x[k])), append(s, a.sub(x[j], x[k]))
 	}
 	switch m {
 	case 2:
@@ -173,13 +186,13 @@ func outputTransform[V any](a arith[V], m int, x []V, bias *V, out func(i int, v
 		out(3, a.fma(s[1], f+8, a.fma(s[0], f+4, last, true), true))
 	case 6:
 		const f = factorsOutput6
-		rest := func(i int, v []V, acc V) { out(i, a.fma(v[2], f+7+i, a.fma(v[1], f+1+i, acc, true), true)) }
-		rest(0, t, a.fma(t[0], f, first, true))
-		rest(1, s, plus(s[0], f))
-		rest(2, t, plus(t[0], f))
-		rest(3, s, plus(s[0], f))
-		rest(4, t, plus(t[0], f))
-		rest(5, s, a.fma(s[0], f, last, true))
+		rest := func(i int, v []V, acc V) { out(i, a.fma(v[0], f+7+i, a.fma(v[2], f+1+i, acc, true), true)) }
+		rest(0, t, a.fma(t[1], f, first, true))
+		rest(1, s, plus(s[1], f))
+		rest(2, t, plus(t[1], f))
+		rest(3, s, plus(s[1], f))
+		rest(4, t, plus(t[1], f))
+		rest(5, s, a.fma(s[1], f, last, true))
 	}
 }
 

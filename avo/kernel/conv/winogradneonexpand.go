@@ -13,15 +13,15 @@ func blockAt(first int) (b block) {
 	return b
 }
 
-// expandNEON is expandTransform for the sixteen channels of a panel at once.
+// expandNEON is winogradExpand1 for the sixteen channels of a panel at once.
 type expandNEON struct {
 	*arm64.Context
 	m, first int // side of a tile, and the first factor that is loaded
 	factors  []arm64.Vec
 	half     bool
 
-	cellStep, step arm64.GP // from cell to cell, and from position to position
-	to             arm64.GP // the position to be written next
+	cellStep, stepTo arm64.GP // from cell to cell, and from position to position
+	to               arm64.GP // the position to be written next
 }
 
 // fma adds x times a factor to acc.
@@ -49,12 +49,6 @@ func (e *expandNEON) sub(x, y, d block) {
 	}
 }
 
-func (e *expandNEON) copy(x, d block) {
-	for i := range x {
-		e.VMOV(x[i], d[i])
-	}
-}
-
 // load loads a cell and moves on to the next one.
 func (e *expandNEON) load(at arm64.GP, d block) {
 	if !e.half {
@@ -71,129 +65,94 @@ func (e *expandNEON) load(at arm64.GP, d block) {
 
 // store writes a position, and moves the pointer on to the next one.
 func (e *expandNEON) store(d block, to arm64.GP) {
-	e.ST1x4_4SPostReg(d[0], d[1], d[2], d[3], e.step, to)
+	e.ST1x4_4SPostReg(d[0], d[1], d[2], d[3], e.stepTo, to)
 }
 
-// even makes of three taps the sum e of the pair of positions from i on, and odd the
-// difference o, where they are to be e+o and e-o. Either may be made in the place of a tap;
-// where keep is set taps stay.
-func (e *expandNEON) even(i int, g [3]block, d block, keep bool) block {
-	const f = factorsExpand
-	acc, x, factor := g[0], g[2], 0
-	switch {
-	case i == 1 && e.m != 4:
-		e.add(g[0], g[2], d)
-		return d
-	case e.m == 4:
-		factor = f + 1 + i
-	case i == 3:
-		factor = f
+// step adds a tap times a factor to acc.
+func (e *expandNEON) step(s expandStep, tap, acc block) {
+	switch s.factor {
+	case added:
+		e.add(acc, tap, acc)
+	case subtracted:
+		e.sub(acc, tap, acc)
 	default:
-		acc, x, factor = g[2], g[0], f
+		e.fma(tap, s.factor, acc)
 	}
-	if keep {
-		e.copy(acc, d)
-		acc = d
-	}
-	e.fma(x, factor, acc)
-	return acc
 }
 
-func (e *expandNEON) odd(i int, g, d block) block {
-	switch {
-	case e.m == 4:
-		e.mul(g, factorsExpand+i, d)
-	case i == 1:
-		return g
-	default:
-		e.add(g, g, d)
-	}
-	return d
-}
-
-// row expands three columns to the positions of a row. It spoils the columns and t.
-func (e *expandNEON) row(g, t [3]block) {
+// row expands three columns to the positions of a row. It spoils the first one.
+func (e *expandNEON) row(g [3]block) {
 	e.store(g[0], e.to)
-	for i := 1; i < e.m+1; i += 2 {
-		// With side 4 the first tap is not needed any more for the last pair.
-		even := e.even(i, g, t[0], e.m != 4 || i < 3)
-		odd := e.odd(i, g[1], t[1])
-		e.add(even, odd, t[2])
-		e.store(t[2], e.to)
-		e.sub(even, odd, t[2])
-		e.store(t[2], e.to)
+	for _, steps := range expandSteps(e.m) {
+		for _, s := range steps {
+			e.step(s, g[s.tap], g[0])
+		}
+		e.store(g[0], e.to)
 	}
 	e.store(g[2], e.to)
 }
 
-// winogradExpandNEON generates the kernel that expands weights. Rows of positions are made
-// two at a time, for which the taps are loaded anew; the second one's columns wait where
-// the first positions of that row will be.
+// winogradExpandNEON generates the kernel that expands weights. Three blocks of registers
+// hold the columns of a row of positions, from which those of the next one are made, and
+// three more the middle taps. What a row spoils is loaded from where it has been stored.
 func winogradExpandNEON(c *arm64.Context, name string, m int, half bool) {
 	c.Function(name, "func(a *winogradArgs)", name+" transforms weights; see winogradArgs.")
 	n := m + 2
 	args := c.Load("a")
-	e := &expandNEON{Context: c, m: m, first: factorsExpand, half: half}
-	if m > 2 {
-		e.factors = []arm64.Vec{arm64.V(28), arm64.V(29)}
-		at := field(c, args, winogradFactors)
-		c.LDPQ(4*factorsExpand, at, e.factors[0], e.factors[1])
+	e := &expandNEON{Context: c, m: m, first: factorsExpand6, half: half, factors: []arm64.Vec{arm64.V(28), arm64.V(29)}}
+	if m == 4 {
+		e.first = factorsExpand4
 	}
+	c.LDPQ(4*e.first, field(c, args, winogradFactors), e.factors[0], e.factors[1])
 	from := field(c, args, winogradFrom)
-	e.cellStep, e.step, e.to = field(c, args, winogradFromStep), field(c, args, winogradToStep), field(c, args, winogradTo)
+	e.cellStep, e.stepTo, e.to = field(c, args, winogradFromStep), field(c, args, winogradToStep), field(c, args, winogradTo)
 	count := field(c, args, winogradN)
 	columns := [3]block{blockAt(0), blockAt(4), blockAt(8)}
-	temporary := [3]block{blockAt(12), blockAt(16), blockAt(20)}
-	last := blockAt(24)
-	three, rowStep, all := c.GP(), c.GP(), c.GP()
+	middle := [3]block{blockAt(12), blockAt(16), blockAt(20)}
+	tap := blockAt(24)
+	three, rowStep, again := c.GP(), c.GP(), c.GP()
 	c.ADDLSL(e.cellStep, 1, e.cellStep, three)
 	c.MOVImm(uint64(n), rowStep)
-	c.MUL(e.step, rowStep, rowStep)
-	c.MOVImm(uint64(n), all)
-	c.MUL(rowStep, all, all)
-	c.SUBI(4*PanelWidth, all, all)
-	taps := []arm64.GP{from, c.GP(), c.GP()}
-	for i := range 2 {
-		c.ADD(three, taps[i], taps[i+1])
-	}
+	c.MUL(e.stepTo, rowStep, rowStep)
+	next, first := c.GP(), c.GP() // to what follows the taps of a panel's row, and to its first position
+	c.ADDLSL(three, 1, three, next)
+	c.NEG(next, next)
+	c.ADDI(weightRow(half), next, next)
+	c.MUL(constant(c, n), rowStep, first)
+	c.NEG(first, first)
+	c.ADDI(4*PanelWidth, first, first)
+	c.MOV(e.to, again)
 	c.Label("loop")
-	edge := func(i int) {
-		for _, g := range columns {
-			e.load(taps[i], g)
+	taps := func(g [3]block) {
+		for _, g := range g {
+			e.load(from, g)
 		}
-		c.SUB(three, taps[i], taps[i])
-		e.row(columns, temporary)
 	}
-	edge(0)
-	for i := 1; i < m+1; i += 2 {
-		wait := c.GP()
-		c.ADD(rowStep, e.to, wait)
-		for _, to := range columns {
-			for k, at := range taps {
-				e.load(at, temporary[k])
+	taps(columns)
+	e.row(columns)
+	taps(middle)
+	for _, steps := range expandSteps(m) {
+		c.LD1x4_4SPostReg(rowStep, again, columns[0][0], columns[0][1], columns[0][2], columns[0][3])
+		for _, s := range steps {
+			for k, acc := range columns {
+				if s.tap == 1 {
+					e.step(s, middle[k], acc)
+					continue
+				}
+				e.load(from, tap)
+				e.step(s, tap, acc)
 			}
-			even := e.even(i, temporary, temporary[0], false)
-			odd := e.odd(i, temporary[1], temporary[1])
-			e.add(even, odd, to)
-			e.sub(even, odd, last)
-			e.store(last, wait)
+			if s.tap == 2 {
+				c.SUB(three, from, from)
+			}
 		}
-		for _, at := range taps {
-			c.SUB(three, at, at)
-		}
-		e.row(columns, temporary)
-		wait = c.GP()
-		c.MOV(e.to, wait)
-		for _, g := range columns {
-			c.LD1x4_4SPostReg(e.step, wait, g[0], g[1], g[2], g[3])
-		}
-		e.row(columns, temporary)
+		e.row(columns)
 	}
-	edge(2)
-	for _, at := range taps {
-		c.ADDI(weightRow(half), at, at)
-	}
-	c.SUB(all, e.to, e.to)
+	taps(columns)
+	e.row(columns)
+	c.ADD(next, from, from)
+	c.ADD(first, e.to, e.to)
+	c.MOV(e.to, again)
 	c.SUBI(1, count, count)
 	c.CBNZ(count, "loop")
 	c.RET()

@@ -137,13 +137,15 @@ func winogradInputX86(v *vector, name string, m int) {
 	})
 }
 
+// winogradExpandX86 generates the kernel that expands weights. Each row of positions is made
+// of the columns of the one before, and of taps, all of which are in registers.
 func winogradExpandX86(v *vector, name string, m int, half bool) {
 	v.Function(name, "func(a *winogradArgs)", name+" transforms weights; see winogradArgs.")
 	n, size := m+2, 4*v.floats()
 	args := v.Load("a")
-	r := v.fields(args, winogradFrom, winogradFromStep, winogradTo, winogradToStep, winogradTmp, winogradFactors, winogradN)
-	from, fromStep, to, toStep, tmp, count := r[0], r[1], r[2], r[3], r[4], r[6]
-	a := x86Arith{v, r[5]}
+	r := v.fields(args, winogradFrom, winogradFromStep, winogradTo, winogradToStep, winogradFactors, winogradN)
+	from, fromStep, to, toStep, count := r[0], r[1], r[2], r[3], r[5]
+	a := x86Arith{v, r[4]}
 	if !v.avx512 {
 		v.I(x86.SHLQ(operand.U8(1), count)) // registers to a vector
 	}
@@ -151,45 +153,60 @@ func winogradExpandX86(v *vector, name string, m int, half bool) {
 	v.I(x86.LEAQ(operand.Mem{Base: fromStep, Index: fromStep, Scale: 2}, middle))
 	v.I(x86.LEAQ(operand.Mem{Base: from, Index: middle, Scale: 2}, below))
 	v.I(x86.ADDQ(from, middle))
-	v.Label("loop")
-	var columns [3][]reg.VecVirtual
-	for j := range 3 {
-		var g []reg.VecVirtual
-		for _, p := range []reg.GPVirtual{from, middle, below} {
-			x := v.reg()
-			at := mem(p, 0)
-			if j > 0 {
-				at.Index, at.Scale = fromStep, uint8(j)
-			}
-			v.loadWeights(at, x, half)
-			g = append(g, x)
-		}
-		columns[j] = make([]reg.VecVirtual, n)
-		expandTransform[reg.VecVirtual](a, m, g, true, func(i int, x reg.VecVirtual) {
-			if columns[j][i] = x; !v.avx512 {
-				v.I(x86.VMOVUPS(x, mem(tmp, size*(3*i+j))))
-			}
-		})
-	}
 	p, rowStep := v.GP64(), v.GP64()
-	v.I(x86.MOVQ(to, p))
 	v.I(x86.IMUL3Q(operand.I32(n), toStep, rowStep))
 	position := v.panelAddresses(p, toStep, n)
-	for i := range n {
-		var g []reg.VecVirtual
-		for j := range 3 {
-			x := columns[j][i]
-			if !v.avx512 {
-				x = v.reg()
-				v.I(x86.VMOVUPS(mem(tmp, size*(3*i+j)), x))
+	v.Label("loop")
+	v.I(x86.MOVQ(to, p))
+	taps := func(at reg.GPVirtual) (g [3]reg.VecVirtual) {
+		for j := range g {
+			g[j] = v.reg()
+			cell := mem(at, 0)
+			if j > 0 {
+				cell.Index, cell.Scale = fromStep, uint8(j)
 			}
-			g = append(g, x)
+			v.loadWeights(cell, g[j], half)
 		}
-		expandTransform[reg.VecVirtual](a, m, g, false, func(j int, x reg.VecVirtual) { v.I(x86.VMOVUPS(x, position(j, 0))) })
-		if i < n-1 {
-			v.I(x86.ADDQ(rowStep, p))
+		return g
+	}
+	step := func(s expandStep, tap, acc reg.VecVirtual) {
+		switch s.factor {
+		case added:
+			v.I(x86.VADDPS(tap, acc, acc))
+		case subtracted:
+			v.I(x86.VSUBPS(tap, acc, acc))
+		default:
+			a.fma(tap, s.factor, acc, true)
 		}
 	}
+	// row makes the positions of a row of its columns, the first of which it spoils.
+	row := func(g [3]reg.VecVirtual) {
+		v.I(x86.VMOVUPS(g[0], position(0, 0)))
+		v.I(x86.VMOVUPS(g[2], position(n-1, 0)))
+		for i, steps := range expandSteps(m) {
+			for _, s := range steps {
+				step(s, g[s.tap], g[0])
+			}
+			v.I(x86.VMOVUPS(g[0], position(i+1, 0)))
+		}
+	}
+	columns, tap1, tap2 := taps(from), taps(middle), taps(below)
+	spoilt := v.reg()
+	for _, steps := range append([][]expandStep{nil}, expandSteps(m)...) {
+		for _, s := range steps {
+			for k, acc := range columns {
+				if s.tap == 1 {
+					step(s, tap1[k], acc)
+				} else {
+					step(s, tap2[k], acc)
+				}
+			}
+		}
+		v.I(x86.VMOVAPS(columns[0], spoilt))
+		row([3]reg.VecVirtual{spoilt, columns[1], columns[2]})
+		v.I(x86.ADDQ(rowStep, p))
+	}
+	row(tap2)
 	for _, p := range []reg.GPVirtual{from, middle, below} {
 		v.I(x86.ADDQ(operand.I32(v.floats()*weightRow(half)/PanelWidth), p))
 	}
