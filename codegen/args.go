@@ -296,19 +296,20 @@ func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 	return l.of(typ), err
 }
 
-// winogradSize is the memory that a step by Winograd's algorithm has.
-func (u *unit) winogradSize(s *plan.Step) op.WinogradSize {
+// winogradSize is the memory that a step by Winograd's algorithm has, and whether each
+// thread has its own for the inputs of tiles.
+func (u *unit) winogradSize(s *plan.Step) (size op.WinogradSize, own bool) {
 	ample, lean := s.Op.Conv.WinogradSizes()
 	if u.p.Buffers[s.Scratch].Size < plan.Bytes(s.Op.StepScratch(u.p.Threads)) {
-		return lean
+		return lean, false
 	}
-	return ample
+	return ample, true
 }
 
 // winogradArgs renders a convolution step that works by Winograd's algorithm.
 func (u *unit) winogradArgs(s *plan.Step, conv *jen.Statement) *jen.Statement {
 	var l literal
-	size := u.winogradSize(s)
+	size, own := u.winogradSize(s)
 	l.code("conv", conv)
 	if u.p.Buffers[s.Weights].Expanded {
 		l.code("expanded", jen.True())
@@ -317,6 +318,9 @@ func (u *unit) winogradArgs(s *plan.Step, conv *jen.Statement) *jen.Statement {
 	l.int("tiles", size.Tiles)
 	l.int("panels", size.Panels)
 	l.int("scratch", int(u.p.Buffers[s.Scratch].Offset))
+	if own {
+		l.code("own", jen.True())
+	}
 	l.int("shared", size.Shared)
 	l.int("work", size.PerThread)
 	return l.of("winogradStep")

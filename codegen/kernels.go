@@ -115,10 +115,10 @@ func (u *unit) needWinograd(s *plan.Step) {
 	if s.Rows.Hi != 0 {
 		rows = s.Rows.Len()
 	}
-	size := u.winogradSize(s)
+	size, own := u.winogradSize(s)
 	u.kernels.winograd.Steps = append(u.kernels.winograd.Steps, conv.Winograd{
 		Side: side, Tiles: ((rows + side - 1) / side) * ((c.OutW + side - 1) / side), BlockTiles: size.Tiles, BlockPanels: size.Panels,
-		Panels: s.Panels.Len(), Threads: u.p.Threads, Half: s.Op.Panels.Type == op.F16,
+		Panels: s.Panels.Len(), Threads: u.p.Threads, Own: own, Half: s.Op.Panels.Type == op.F16,
 	})
 }
 

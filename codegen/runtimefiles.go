@@ -41,6 +41,7 @@ var common = []string{
 	"programs",
 	"quantize",
 	"rows",
+	"share",
 	"team",
 	"thread",
 	"transpose",

@@ -35,8 +35,8 @@ func runCopy(t *thread, s *copyStep) {
 	group := max(1, longBlock/(n*rows))
 	runs := (s.dims[2] + group - 1) / group // of neighbouring planes
 	for {
-		u := t.claim()
-		if u >= (last-first)*s.dims[1]*runs*down*across {
+		_, u, ok := t.claimNear(1, (last-first)*s.dims[1]*runs*down*across)
+		if !ok {
 			return
 		}
 		row, column := u/across%down*height, u%across*width

@@ -21,7 +21,7 @@ func chooseWinograd(e *editor) error {
 			c.Winograd, c.WinogradTiles = side, tiles
 			o.RowGrain = side
 			ample, lean := c.WinogradSizes()
-			o.Scratch, o.WorkScratch = ample.Shared, ample.PerThread
+			o.WorkScratch = ample.Shared + ample.PerThread // each thread has its own inputs
 			o.LeanScratch, o.LeanWorkScratch = lean.Shared, lean.PerThread
 		}
 	}

@@ -167,11 +167,10 @@ func runConvInt8(t *thread, step *int8Step) {
 		a.quantize = 0
 	}
 	for {
-		u := t.claim()
-		if u >= g.chunks*g.blocks {
+		c, b, ok := t.claimNear(g.chunks, g.blocks)
+		if !ok {
 			return
 		}
-		c, b := u/g.blocks, u%g.blocks
 		group0, group1 := g.groups*c/g.chunks, g.groups*(c+1)/g.chunks
 		var table convTable
 		for i := g.tiles * b / g.blocks; i < g.tiles*(b+1)/g.blocks; i++ {
@@ -281,10 +280,11 @@ func runDepthwiseInt8(t *thread, s *depthwiseInt8Step) {
 	work := max(1, s.outW*s.channels*taps)
 	block := min(max(1, 1<<16/work), max(1, rows/convUnits))
 	for {
-		lo := t.claim() * block
-		if lo >= rows {
+		_, lo, ok := t.claimNear(1, (rows+block-1)/block)
+		if !ok {
 			return
 		}
+		lo *= block
 		for y := row0 + lo; y < row0+min(lo+block, rows); y++ {
 			s.row(t, y)
 		}

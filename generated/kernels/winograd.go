@@ -64,12 +64,16 @@ var winogradPortable = winogradKernels{
 // a chain of fused multiply-adds from zero for each element of x. So the result
 // depends neither on how the step is cut into blocks nor on the slice.
 //
-// The step works through blocks of at most `tiles` tiles. First all threads
-// transform the inputs of a block to shared scratch. Then each takes a group of
-// panels at a time: it expands their weights to scratch of its own, a block of
-// input channels after the other, multiplies, and transforms the sums to outputs.
-// So weights are stored as they are, and expanded once per block of tiles. Or they
-// are kept expanded between runs.
+// The step works through blocks of at most `tiles` tiles. First the inputs of a block
+// are transformed. Then a group of panels is taken at a time: their weights are
+// expanded, a block of input channels after the other, multiplied, and the sums
+// transformed to outputs. So weights are stored as they are, and expanded once per
+// block of tiles. Or they are kept expanded between runs.
+//
+// Where each thread has scratch of its own for inputs, it works on blocks alone, or on
+// some of the panels where there are fewer blocks than threads: each of them
+// transforms such a block's inputs itself, which costs less than to fetch them from
+// another core's cache. Else all threads work on a block at a time.
 type winogradStep struct {
 	conv     convStep
 	expanded bool // the weights are kept so: see expansion
@@ -77,8 +81,9 @@ type winogradStep struct {
 	tiles    int
 	panels   int // that a thread works on at a time, at most
 	scratch  int // arena offset of the step's scratch
-	shared   int // bytes of it that all threads share
-	work     int // bytes for each thread behind them
+	own      bool
+	shared   int // bytes of transformed inputs: of all threads, or of each if own
+	work     int // bytes of each thread behind them
 }
 
 // winogradSplit says how a step is cut for an instruction set and some threads.
@@ -90,7 +95,11 @@ type winogradSplit struct {
 	chans      int // input channels of a block, a multiple of 16
 	chanBlocks int
 	groups     int // of panels, cut evenly
+	blocks     int // of tiles
+	shares     int // of panels that a block is cut into, if own
 	parts      int // that a block of tiles is cut into, for threads
+	inputs     int // arena offset of the transformed inputs
+	workAt     int // arena offset of the thread's scratch
 }
 
 // Per-thread scratch begins with tables of offsets of a tile's cells and pixels,
@@ -149,17 +158,53 @@ func (s *winogradStep) split(k *winogradKernels, rows [2]int, threads int) winog
 	g.chanBlocks = (c.inC + g.chans - 1) / g.chans
 	panels := (c.channels + panelWidth - 1) / panelWidth
 	g.groups = (panels + np - 1) / np
-	g.parts = 1
-	if g.groups%threads != 0 && g.groups < 4*threads {
+	g.blocks, g.shares, g.parts = (g.count+s.tiles-1)/s.tiles, 1, 1
+	if s.own {
+		g.blocks, g.shares = winogradCut(g.count, s.tiles, g.groups, np, threads)
+	} else if g.groups%threads != 0 && g.groups < 4*threads {
 		g.parts = threads
 	}
 	return g
 }
 
-// inputAt is where the transformed inputs of a block of channels lie in shared
+// winogradCut cuts tiles into blocks of at most so many, and groups of np panels into
+// shares, of which threads take one of a block at a time: so that the last is done
+// soonest. In parts of the time of a tile's products with a panel, ten each, its
+// inputs take 6 and the expansion of a panel's weights 35, about.
+func winogradCut(count, tiles, groups, np, threads int) (blocks, shares int) {
+	blocks, shares = (count+tiles-1)/tiles, 1
+	if threads == 1 {
+		return blocks, shares
+	}
+	least, best := blocks, 0
+	for n := 1; n <= min(threads, groups); n++ {
+		b := least
+		for b < count && b*n%threads != 0 {
+			b++
+		}
+		each := (count + b - 1) / b
+		time := (b*n + threads - 1) / threads * (6*each + (groups+n-1)/n*np*(10*each+35))
+		if best == 0 || time < best {
+			best, blocks, shares = time, b, n
+		}
+	}
+	return blocks, shares
+}
+
+// places sets where a thread's inputs and its scratch are.
+func (g *winogradSplit) places(s *winogradStep, id int) {
+	if s.own {
+		g.inputs = s.scratch + id*(s.shared+s.work)
+		g.workAt = g.inputs + s.shared
+	} else {
+		g.inputs, g.workAt = s.scratch, s.scratch+s.shared+id*s.work
+	}
+}
+
+// inputAt is where the transformed inputs of a block of channels lie in
 // scratch, and the bytes from tile to tile and from position to position.
 func (s *winogradStep) inputAt(g *winogradSplit, block int) (at, tile, position int) {
-	at = s.scratch + g.cells*block*4*(s.tiles*g.chans+panelWidth)
+	at = g.inputs + g.cells*block*4*(s.tiles*g.chans+panelWidth)
 	tile = 4 * up16(min(g.chans, s.conv.inC-block*g.chans))
 	return at, tile, tile*s.tiles + 4*panelWidth
 }
@@ -174,18 +219,22 @@ func runWinograd(t *thread, s *winogradStep) {
 	}
 	row0, row1 := t.rowRange(s.conv.outH)
 	g := s.split(k, [2]int{row0, row1}, len(t.team.threads))
-	work := t.at(s.scratch + s.shared + t.id*s.work)
+	g.places(s, t.id)
+	work := t.at(g.workAt)
 	zeros := unsafe.Slice((*float32)(unsafe.Add(work, winogradZeros)), up16(s.conv.inC))
 	clear(zeros)
 	a := &t.winograd
 	a.factors = unsafe.Pointer(&winogradFactors)
 	a.tmp = unsafe.Add(work, winogradTmp)
-	blocks := (g.count + s.tiles - 1) / s.tiles
-	for b := range blocks {
+	if s.own {
+		s.alone(t, k, &g, work, row1)
+		return
+	}
+	for b := range g.blocks {
 		if b > 0 {
 			t.team.meet()
 		}
-		first, end := g.count*b/blocks, g.count*(b+1)/blocks
+		first, end := g.count*b/g.blocks, g.count*(b+1)/g.blocks
 		inside := false
 		for u := t.claim(); u < (end-first)*g.chanBlocks; u = t.claim() {
 			tile := u / g.chanBlocks
@@ -197,6 +246,31 @@ func runWinograd(t *thread, s *winogradStep) {
 			part := u % parts
 			n := end - first
 			s.multiply(t, k, &g, work, row1, first, n*part/parts, n*(part+1)/parts, u/parts)
+		}
+	}
+}
+
+// alone works on blocks of tiles whose inputs no other thread needs.
+func (s *winogradStep) alone(t *thread, k *winogradKernels, g *winogradSplit, work unsafe.Pointer, endRow int) {
+	made := -1 // block whose inputs are there
+	for {
+		_, u, ok := t.claimNear(1, g.blocks*g.shares)
+		if !ok {
+			return
+		}
+		b, share := u/g.shares, u%g.shares
+		first, end := g.count*b/g.blocks, g.count*(b+1)/g.blocks
+		if b != made {
+			made = b
+			inside := false
+			for tile := range end - first {
+				for block := range g.chanBlocks {
+					inside = s.transform(t, k, g, work, first+tile, tile, block, inside)
+				}
+			}
+		}
+		for group := g.groups * share / g.shares; group < g.groups*(share+1)/g.shares; group++ {
+			s.multiply(t, k, g, work, endRow, first, 0, end-first, group)
 		}
 	}
 }

@@ -239,6 +239,7 @@ func TestWinogradSizes(t *testing.T) {
 				cells := (m + 2) * (m + 2)
 				for _, k := range winogradTables() {
 					g := s.split(k, [2]int{0, 40}, 1)
+					g.places(&s, 0)
 					at, tile, position := s.inputAt(&g, g.chanBlocks-1)
 					if end := at + position*(cells-1) + tile*size.Tiles; end > size.Shared || tile*size.Tiles > position {
 						t.Errorf("%s, m %d, %d channels: inputs end at %d of %d", k.name, m, inC, end, size.Shared)
@@ -353,7 +354,8 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 	o.weights = l.add((panels - c.first) * panel)
 	s.shared = cells * 4 * up16(c.inC) * (c.tiles + 1)
 	s.work = s.weights(cells) + cells*4*panelWidth*(c.chans*s.panels+1)
-	scratch := (s.shared + most*s.work) / 4
+	s.own = seed%3 != 1
+	scratch := most * (s.shared + s.work) / 4
 	s.scratch = l.add(scratch)
 	x := expansion{side: c.m, chans: c.inC, half: o.half}
 	wide := (panels-c.first)*x.panelBytes()/4 + panel
@@ -542,4 +544,26 @@ func winogradTile(m int, input [][]float32, weights [][8][8]float32, bias float3
 		copy(out[i*m:], y[:m])
 	}
 	return out
+}
+
+// TestWinogradCut: kernels are generated for the cuts that the driver makes, which
+// have all tiles and groups, and no more of either at a time than there may be.
+func TestWinogradCut(t *testing.T) {
+	for _, np := range []int{1, 2} {
+		for count := 1; count < 60; count += 3 {
+			for _, tiles := range []int{1, 5, 25, 48} {
+				for _, groups := range []int{1, 2, 3, 16} {
+					for threads := 1; threads <= 8; threads++ {
+						blocks, shares := winogradCut(count, tiles, groups, np, threads)
+						if b, s := conv.WinogradCut(count, tiles, groups, np, threads); b != blocks || s != shares {
+							t.Errorf("%d tiles by %d, %d groups, %d threads: %d blocks and %d shares, kernels for %d and %d", count, tiles, groups, threads, blocks, shares, b, s)
+						}
+						if blocks > count || blocks*tiles < count || shares > groups {
+							t.Errorf("%d tiles by %d, %d groups, %d threads: %d blocks, %d shares", count, tiles, groups, threads, blocks, shares)
+						}
+					}
+				}
+			}
+		}
+	}
 }

@@ -34,7 +34,8 @@ func BenchmarkWinograd(b *testing.B) {
 				s := winogradStep{conv: direct, m: m, tiles: c.tiles, panels: maxWinogradPanels}
 				s.shared = cells * 4 * up16(c.in) * (c.tiles + 1)
 				s.work = s.weights(cells) + cells*4*panelWidth*(c.chans*maxWinogradPanels+1)
-				s.scratch = l.add((s.shared + 2*s.work) / 4)
+				s.own = true
+				s.scratch = l.add(2 * (s.shared + s.work) / 4)
 				benchStep(b, l.floats, 64, flops, 0, func(t *thread) {
 					winograd = winogradTables()[0]
 					for _, k := range winogradTables() {

@@ -19,6 +19,7 @@ type Winograd struct {
 	Panels      int
 	BlockPanels int  // most panels that a thread works on at a time
 	Threads     int  // the most
+	Own         bool // each has scratch of its own for inputs
 	Half        bool // weights are float16
 }
 
@@ -245,12 +246,13 @@ func (n WinogradNeed) products(i ISA) []Tile {
 		}
 	}
 	for _, w := range n.Steps {
-		blocks := (w.Tiles + w.BlockTiles - 1) / w.BlockTiles
 		most := min(i.WinogradPanels(), w.BlockPanels)
 		groups := (w.Panels + most - 1) / most
 		for threads := 1; threads <= w.Threads; threads++ {
-			parts := 1
-			if groups%threads != 0 && groups < 4*threads {
+			blocks, parts := (w.Tiles+w.BlockTiles-1)/w.BlockTiles, 1
+			if w.Own {
+				blocks, _ = WinogradCut(w.Tiles, w.BlockTiles, groups, most, threads)
+			} else if groups%threads != 0 && groups < 4*threads {
 				parts = threads
 			}
 			for _, block := range []int{w.Tiles / blocks, (w.Tiles + blocks - 1) / blocks} {
@@ -276,6 +278,27 @@ func (n WinogradNeed) products(i ISA) []Tile {
 		return ts[a].Pixels < ts[b].Pixels
 	})
 	return ts
+}
+
+// WinogradCut is the runtime's winogradCut; a test compares them.
+func WinogradCut(count, tiles, groups, np, threads int) (blocks, shares int) {
+	blocks, shares = (count+tiles-1)/tiles, 1
+	if threads == 1 {
+		return blocks, shares
+	}
+	least, best := blocks, 0
+	for n := 1; n <= min(threads, groups); n++ {
+		b := least
+		for b < count && b*n%threads != 0 {
+			b++
+		}
+		each := (count + b - 1) / b
+		time := (b*n + threads - 1) / threads * (6*each + (groups+n-1)/n*np*(10*each+35))
+		if best == 0 || time < best {
+			best, blocks, shares = time, b, n
+		}
+	}
+	return blocks, shares
 }
 
 // GenerateWinograd writes the kernels of Winograd's algorithm that package pkg
