@@ -250,15 +250,13 @@ func runConv(t *thread, s *convStep) {
 	a.act = s.act
 	a.aheadStep = s.out.pix
 	for {
-		u := t.claim()
-		if u >= s.planes()*g.chunks*g.blocks {
+		u, b, ok := t.claimNear(s.planes()*g.chunks, g.blocks)
+		if !ok {
 			return
 		}
-		z := u / (g.chunks * g.blocks) // plane
-		u -= z * g.chunks * g.blocks
-		c, b := u/g.blocks, u%g.blocks
+		z, c := u/g.chunks, u%g.chunks // plane and chunk
 		group0, group1 := g.groups*c/g.chunks, g.groups*(c+1)/g.chunks
-		next := g.next(t, c) - group0 // what leads to the groups of the chunk that this thread has next
+		next := g.groups*min(c+1, g.chunks)/g.chunks - group0 // what leads to the groups of the next chunk
 		var table convTable
 		tiles := 1 // that one call computes
 		tile0, last := g.tiles*b/g.blocks, g.tiles*(b+1)/g.blocks
@@ -319,16 +317,6 @@ func runConv(t *thread, s *convStep) {
 			a.tiles = 0
 		}
 	}
-}
-
-// next is the first group of the chunk that a thread takes on after chunk c, about.
-func (g *convTiling) next(t *thread, c int) int {
-	if g.blocks == 1 {
-		c += len(t.team.threads)
-	} else {
-		c++
-	}
-	return g.groups * min(c, g.chunks) / g.chunks
 }
 
 // tile is the first pixel of tile j of a run, its pixels, and how many tiles from it

@@ -74,10 +74,11 @@ func runDepthwise(t *thread, s *depthwiseStep) {
 	block := min(max(1, 1<<16/work), max(1, rows/convUnits))
 	left, right := s.inside()
 	for {
-		lo := t.claim() * block
-		if lo >= rows {
+		_, lo, ok := t.claimNear(1, (rows+block-1)/block)
+		if !ok {
 			return
 		}
+		lo *= block
 		for y := row0 + lo; y < row0+min(lo+block, rows); y++ {
 			s.row(t, y, left, right)
 		}

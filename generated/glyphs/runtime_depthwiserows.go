@@ -136,8 +136,8 @@ func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs), f ro
 		return rows * b / blocks &^ 1
 	}
 	for {
-		u := t.claim()
-		if u >= blocks*cuts {
+		_, u, ok := t.claimNear(1, blocks*cuts)
+		if !ok {
 			return
 		}
 		b, c := u/cuts, u%cuts

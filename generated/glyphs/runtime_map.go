@@ -82,8 +82,8 @@ func runMap(t *thread, s *mapStep) {
 	blocks := (dims[3] + block - 1) / block
 	a := &t.maps
 	for {
-		u := t.claim()
-		if u >= dims[0]*dims[1]*dims[2]*blocks*pieces {
+		_, u, ok := t.claimNear(1, dims[0]*dims[1]*dims[2]*blocks*pieces)
+		if !ok {
 			return
 		}
 		lo := u % pieces * piece

@@ -67,8 +67,8 @@ func runPool(t *thread, s *poolStep) {
 		cuts = (s.channels + 255) / 256
 	}
 	for {
-		u := t.claim()
-		if u >= rows*perRow*cuts {
+		_, u, ok := t.claimNear(1, rows*perRow*cuts)
+		if !ok {
 			return
 		}
 		cut := u % cuts

@@ -39,8 +39,8 @@ func (s *portStep) each(t *thread, move func(t *thread, s *portStep, user, arena
 	perPlane := (dims[2] + block - 1) / block
 	user := unsafe.Pointer(unsafe.SliceData(t.ports[s.port]))
 	for {
-		c := t.claim()
-		if c >= dims[0]*dims[1]*perPlane {
+		_, c, ok := t.claimNear(1, dims[0]*dims[1]*perPlane)
+		if !ok {
 			return
 		}
 		p, first := c/perPlane, c%perPlane*block

@@ -74,10 +74,11 @@ func runQuantize(t *thread, s *quantizeStep) {
 	}
 	block := max(1, quantizeBlock/(s.w*s.inC))
 	for {
-		lo := row0 + t.claim()*block
-		if lo >= row1 {
+		_, lo, ok := t.claimNear(1, (row1-row0+block-1)/block)
+		if !ok {
 			return
 		}
+		lo = row0 + lo*block
 		for y := lo; y < min(lo+block, row1); y++ {
 			a.n, a.rows = n, pixels
 			a.in, a.out = t.at(s.in.rowOffset(y)), t.at(s.out.rowOffset(y))

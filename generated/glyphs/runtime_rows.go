@@ -47,10 +47,11 @@ func runRows(t *thread, s *rowsStep) {
 	total := dims[0] * dims[1] * dims[2] * dims[3]
 	block := max(1, mapTile/4/s.n)
 	for {
-		lo := t.claim() * block
-		if lo >= total {
+		_, lo, ok := t.claimNear(1, (total+block-1)/block)
+		if !ok {
 			return
 		}
+		lo *= block
 		for u := lo; u < min(lo+block, total); u++ {
 			at := [4]int{u / (dims[3] * dims[2] * dims[1]), u / (dims[3] * dims[2]) % dims[1], u / dims[3] % dims[2], u % dims[3]}
 			if s.rows >= 0 {

@@ -18,6 +18,7 @@ func yield() { runtime.Gosched() }
 type team struct {
 	threads []thread
 	tiles   atomic.Int64
+	shares  []share // of each thread, see claimNear
 	work    func(*thread) // the running step
 	part    part          // of the operation that it computes
 	rows    [2]int        // its range of rows
@@ -33,6 +34,7 @@ type team struct {
 // start launches the workers.
 func (m *team) start(n int) {
 	m.threads = make([]thread, n)
+	m.shares = make([]share, n)
 	m.parked = make([]atomic.Bool, n)
 	m.wake = make([]chan struct{}, n)
 	for i := range m.threads {
@@ -56,7 +58,7 @@ func (m *team) step(work func(*thread), part part, rows [2]int) {
 	}
 	m.work, m.part, m.rows = work, part, rows
 	m.done.Store(0)
-	m.turn.Add(1)
+	m.threads[0].begin(m.turn.Add(1))
 	m.unpark()
 	work(&m.threads[0])
 	often := m.spins()
@@ -113,6 +115,7 @@ func (m *team) worker(id int) {
 			return
 		}
 		m.threads[id].part, m.threads[id].rows = m.part, m.rows
+		m.threads[id].begin(seen)
 		m.work(&m.threads[id])
 		m.done.Add(1)
 	}

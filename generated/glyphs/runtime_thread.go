@@ -45,6 +45,8 @@ type thread struct {
 	arena   unsafe.Pointer // start of the arena
 	scratch unsafe.Pointer // this thread's scratch, in the arena
 	tiles   *atomic.Int64  // next tile of the running step
+	turn    int64          // the team's, of the running step
+	others  int            // threads whose shares are used up, see claimNear
 	ports   [][]float32    // the user's arrays of this run, inputs first
 	part    part           // the running step's slice
 	rows    [2]int         // its range of rows; {0, 0} = all
@@ -77,6 +79,9 @@ func (t *thread) rowRange(n int) (lo, hi int) {
 	}
 	return t.rows[0], t.rows[1]
 }
+
+// begin notes which step runs.
+func (t *thread) begin(turn int64) { t.turn, t.others = turn, 0 }
 
 // claim returns the next tile; the driver stops at the first beyond its count.
 func (t *thread) claim() int { return int(t.tiles.Add(1)) - 1 }
