@@ -16,7 +16,7 @@ func yield() { runtime.Gosched() }
 type team struct {
 	threads []thread
 	tiles   atomic.Int64
-	shares  []share // of each thread, see claimNear
+	shares  []share       // of each thread, see claimNear
 	work    func(*thread) // the running step
 	part    part          // of the operation that it computes
 	rows    [2]int        // its range of rows
