@@ -243,7 +243,7 @@ func runWinograd(t *thread, s *winogradStep) {
 		for u := t.claim(); u < g.groups*parts; u = t.claim() {
 			part := u % parts
 			n := end - first
-			s.multiply(t, k, &g, work, row1, first, n*part/parts, n*(part+1)/parts, u/parts)
+			s.multiply(t, k, &g, work, row1, first, n*part/parts, n*(part+1)/parts, u/parts, u/parts+len(t.team.threads))
 		}
 	}
 }
@@ -268,7 +268,11 @@ func (s *winogradStep) alone(t *thread, k *winogradKernels, g *winogradSplit, wo
 			}
 		}
 		for group := g.groups * share / g.shares; group < g.groups*(share+1)/g.shares; group++ {
-			s.multiply(t, k, g, work, endRow, first, 0, end-first, group)
+			next := group + 1
+			if next == g.groups*(share+1)/g.shares {
+				next = 0
+			}
+			s.multiply(t, k, g, work, endRow, first, 0, end-first, group, next)
 		}
 	}
 }
@@ -334,8 +338,9 @@ func square(ind []uint32, n, row, pix int) {
 }
 
 // multiply computes tiles [lo,hi) of the block that starts at tile first, for one
-// group of panels.
-func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit, work unsafe.Pointer, endRow, first, lo, hi, group int) {
+// group of panels. next is the group that this thread takes next, about: its first
+// weights are asked for when those of this one are used up.
+func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit, work unsafe.Pointer, endRow, first, lo, hi, group, next int) {
 	c, a := &s.conv, &t.winograd
 	panels := (c.channels + panelWidth - 1) / panelWidth
 	panel, end := panels*group/g.groups, panels*(group+1)/g.groups
@@ -384,7 +389,15 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		if k.positions && longer == 0 && short != nil {
 			a.positions = g.cells
 		}
+		raw := unsafe.Add(given, 4*panelWidth+row*(block+1)*g.chans)
+		if block == g.chanBlocks-1 {
+			raw = t.at(c.weights + panels*(next%g.groups)/g.groups*panelStride + 4*panelWidth)
+		}
+		ahead := winogradAhead{at: raw, panel: panelStride, cell: row * c.inC, bytes: row * chans, positions: max(1, g.cells/(9*np)), cells: 9 * np}
 		for range g.cells / a.positions {
+			if a.ahead = ahead.next(); s.expanded {
+				a.ahead = unsafe.Add(a.w, position)
+			}
 			a.from, a.to = x, y
 			if longer > 0 {
 				a.blocks = longer
@@ -439,6 +452,23 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		}
 		s.finish(t, g, weights, sumRow, endRow, first+i, n, panel, channels)
 	}
+}
+
+// winogradAhead goes through the weights of a block of channels as they are in the file:
+// a part of a cell's for each position of the products, so that all come
+// while the block before is multiplied.
+type winogradAhead struct {
+	at                 unsafe.Pointer // the first cell's
+	panel, cell, bytes int            // from panel to panel, from cell to cell, of a cell
+	positions, cells   int            // for each cell, and of all panels
+	i                  int            // position
+}
+
+// next is where the next part begins.
+func (w *winogradAhead) next() unsafe.Pointer {
+	cell, part := min(w.i/w.positions, w.cells-1), w.i%w.positions
+	w.i++
+	return unsafe.Add(w.at, cell/9*w.panel+cell%9*w.cell+part*w.bytes/w.positions)
 }
 
 // pixels fills the table of the places of a tile's pixels, and returns what they are

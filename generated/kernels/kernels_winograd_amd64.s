@@ -6198,19 +6198,36 @@ done:
 	RET
 
 // func winogradProduct1x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct1x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	JMP     start
 
@@ -6219,9 +6236,9 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -6235,11 +6252,11 @@ loop:
 	VFMADD231PS.BCST 12(DI), Z1, Z0
 	ADDQ             $+16, DI
 	ADDQ             $+256, R8
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -6247,34 +6264,51 @@ one:
 	VFMADD231PS.BCST (DI), Z1, Z0
 	ADDQ             $+4, DI
 	ADDQ             $+64, R8
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+1, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+1, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct2x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct2x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -6286,9 +6320,9 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -6306,11 +6340,11 @@ loop:
 	VFMADD231PS.BCST 12(DI)(DX*1), Z2, Z1
 	ADDQ             $+16, DI
 	ADDQ             $+256, R8
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -6319,36 +6353,53 @@ one:
 	VFMADD231PS.BCST (DI)(DX*1), Z2, Z1
 	ADDQ             $+4, DI
 	ADDQ             $+64, R8
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+2, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+2, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct3x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct3x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -6363,9 +6414,9 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -6387,11 +6438,11 @@ loop:
 	VFMADD231PS.BCST 12(DI)(DX*2), Z3, Z2
 	ADDQ             $+16, DI
 	ADDQ             $+256, R8
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -6401,38 +6452,55 @@ one:
 	VFMADD231PS.BCST (DI)(DX*2), Z3, Z2
 	ADDQ             $+4, DI
 	ADDQ             $+64, R8
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+3, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+3, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct4x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct4x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -6452,9 +6520,9 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -6481,11 +6549,11 @@ loop:
 	ADDQ             $+16, DI
 	ADDQ             $+16, R8
 	ADDQ             $+256, R9
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -6497,40 +6565,57 @@ one:
 	ADDQ             $+4, DI
 	ADDQ             $+4, R8
 	ADDQ             $+64, R9
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+4, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+4, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct5x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct5x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -6553,9 +6638,9 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -6586,11 +6671,11 @@ loop:
 	ADDQ             $+16, DI
 	ADDQ             $+16, R8
 	ADDQ             $+256, R9
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -6603,42 +6688,59 @@ one:
 	ADDQ             $+4, DI
 	ADDQ             $+4, R8
 	ADDQ             $+64, R9
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+5, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+5, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct6x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct6x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -6664,9 +6766,9 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -6701,11 +6803,11 @@ loop:
 	ADDQ             $+16, DI
 	ADDQ             $+16, R8
 	ADDQ             $+256, R9
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -6719,44 +6821,61 @@ one:
 	ADDQ             $+4, DI
 	ADDQ             $+4, R8
 	ADDQ             $+64, R9
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+6, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+6, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct7x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct7x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -6787,9 +6906,9 @@ start:
 	ADDQ DX, R8
 	LEAQ (R8)(DX*2), R9
 	ADDQ DX, R9
-	MOVQ 40(BX), R10
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R10
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -6829,11 +6948,11 @@ loop:
 	ADDQ             $+16, R8
 	ADDQ             $+16, R9
 	ADDQ             $+256, R10
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -6849,46 +6968,63 @@ one:
 	ADDQ             $+4, R8
 	ADDQ             $+4, R9
 	ADDQ             $+64, R10
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+7, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+7, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct8x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct8x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -6922,9 +7058,9 @@ start:
 	ADDQ DX, R8
 	LEAQ (R8)(DX*2), R9
 	ADDQ DX, R9
-	MOVQ 40(BX), R10
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R10
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -6968,11 +7104,11 @@ loop:
 	ADDQ             $+16, R8
 	ADDQ             $+16, R9
 	ADDQ             $+256, R10
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -6989,48 +7125,65 @@ one:
 	ADDQ             $+4, R8
 	ADDQ             $+4, R9
 	ADDQ             $+64, R10
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+8, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+8, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct9x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct9x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -7067,9 +7220,9 @@ start:
 	ADDQ DX, R8
 	LEAQ (R8)(DX*2), R9
 	ADDQ DX, R9
-	MOVQ 40(BX), R10
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R10
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -7117,11 +7270,11 @@ loop:
 	ADDQ             $+16, R8
 	ADDQ             $+16, R9
 	ADDQ             $+256, R10
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -7139,50 +7292,67 @@ one:
 	ADDQ             $+4, R8
 	ADDQ             $+4, R9
 	ADDQ             $+64, R10
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+9, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+9, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct10x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct10x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -7224,9 +7394,9 @@ start:
 	ADDQ DX, R9
 	LEAQ (R9)(DX*2), R10
 	ADDQ DX, R10
-	MOVQ 40(BX), R11
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R11
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -7279,11 +7449,11 @@ loop:
 	ADDQ             $+16, R9
 	ADDQ             $+16, R10
 	ADDQ             $+256, R11
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -7303,52 +7473,69 @@ one:
 	ADDQ             $+4, R9
 	ADDQ             $+4, R10
 	ADDQ             $+64, R11
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+10, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+10, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct11x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct11x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -7393,9 +7580,9 @@ start:
 	ADDQ DX, R9
 	LEAQ (R9)(DX*2), R10
 	ADDQ DX, R10
-	MOVQ 40(BX), R11
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R11
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -7452,11 +7639,11 @@ loop:
 	ADDQ             $+16, R9
 	ADDQ             $+16, R10
 	ADDQ             $+256, R11
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -7477,54 +7664,71 @@ one:
 	ADDQ             $+4, R9
 	ADDQ             $+4, R10
 	ADDQ             $+64, R11
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+11, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+11, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct12x16AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct12x16AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	ADDQ    SI, DI
 	VMOVUPS (DI), Z1
@@ -7572,9 +7776,9 @@ start:
 	ADDQ DX, R9
 	LEAQ (R9)(DX*2), R10
 	ADDQ DX, R10
-	MOVQ 40(BX), R11
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R11
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -7635,11 +7839,11 @@ loop:
 	ADDQ             $+16, R9
 	ADDQ             $+16, R10
 	ADDQ             $+256, R11
-	SUBQ             $+4, BX
+	SUBQ             $+4, AX
 	JGE              loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -7661,56 +7865,73 @@ one:
 	ADDQ             $+4, R9
 	ADDQ             $+4, R10
 	ADDQ             $+64, R11
-	DECQ             BX
+	DECQ             AX
 	JNE              one
 
 store:
-	VMOVUPS Z0, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z11, (AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+12, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z11, (BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+12, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct1x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct1x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	JMP     start
@@ -7721,37 +7942,37 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), R9
-	MOVQ 48(BX), BX
-	ADDQ R8, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), R9
+	MOVQ 48(AX), AX
+	ADDQ R8, AX
 	SUBQ $+4, R9
 	JLT  tail
 
 loop:
 	VMOVUPS      (R8), Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (AX), Z3
 	VBROADCASTSS (DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(BX), Z3
+	VMOVUPS      64(AX), Z3
 	VBROADCASTSS 4(DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(BX), Z3
+	VMOVUPS      128(AX), Z3
 	VBROADCASTSS 8(DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(BX), Z3
+	VMOVUPS      192(AX), Z3
 	VBROADCASTSS 12(DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R9
 	JGE          loop
 
@@ -7761,42 +7982,59 @@ tail:
 
 one:
 	VMOVUPS      (R8), Z2
-	VMOVUPS      (BX), Z3
+	VMOVUPS      (AX), Z3
 	VBROADCASTSS (DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R9
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+1, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+1, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct2x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct2x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -7812,16 +8050,16 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), R9
-	MOVQ 48(BX), BX
-	ADDQ R8, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), R9
+	MOVQ 48(AX), AX
+	ADDQ R8, AX
 	SUBQ $+4, R9
 	JLT  tail
 
 loop:
 	VMOVUPS      (R8), Z4
-	VMOVUPS      (BX), Z5
+	VMOVUPS      (AX), Z5
 	VBROADCASTSS (DI), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
@@ -7829,7 +8067,7 @@ loop:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	VMOVUPS      64(R8), Z4
-	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(AX), Z5
 	VBROADCASTSS 4(DI), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
@@ -7837,7 +8075,7 @@ loop:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	VMOVUPS      128(R8), Z4
-	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(AX), Z5
 	VBROADCASTSS 8(DI), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
@@ -7845,7 +8083,7 @@ loop:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	VMOVUPS      192(R8), Z4
-	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(AX), Z5
 	VBROADCASTSS 12(DI), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
@@ -7854,7 +8092,7 @@ loop:
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R9
 	JGE          loop
 
@@ -7864,7 +8102,7 @@ tail:
 
 one:
 	VMOVUPS      (R8), Z4
-	VMOVUPS      (BX), Z5
+	VMOVUPS      (AX), Z5
 	VBROADCASTSS (DI), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
@@ -7873,39 +8111,56 @@ one:
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R9
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+2, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+2, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct3x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct3x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -7926,16 +8181,16 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), R9
-	MOVQ 48(BX), BX
-	ADDQ R8, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), R9
+	MOVQ 48(AX), AX
+	ADDQ R8, AX
 	SUBQ $+4, R9
 	JLT  tail
 
 loop:
 	VMOVUPS      (R8), Z6
-	VMOVUPS      (BX), Z7
+	VMOVUPS      (AX), Z7
 	VBROADCASTSS (DI), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -7946,7 +8201,7 @@ loop:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	VMOVUPS      64(R8), Z6
-	VMOVUPS      64(BX), Z7
+	VMOVUPS      64(AX), Z7
 	VBROADCASTSS 4(DI), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -7957,7 +8212,7 @@ loop:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	VMOVUPS      128(R8), Z6
-	VMOVUPS      128(BX), Z7
+	VMOVUPS      128(AX), Z7
 	VBROADCASTSS 8(DI), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -7968,7 +8223,7 @@ loop:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	VMOVUPS      192(R8), Z6
-	VMOVUPS      192(BX), Z7
+	VMOVUPS      192(AX), Z7
 	VBROADCASTSS 12(DI), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -7980,7 +8235,7 @@ loop:
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R9
 	JGE          loop
 
@@ -7990,7 +8245,7 @@ tail:
 
 one:
 	VMOVUPS      (R8), Z6
-	VMOVUPS      (BX), Z7
+	VMOVUPS      (AX), Z7
 	VBROADCASTSS (DI), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -8002,42 +8257,59 @@ one:
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R9
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+3, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+3, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct4x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct4x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -8065,16 +8337,16 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), R10
-	MOVQ 48(BX), BX
-	ADDQ R9, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 48(AX), AX
+	ADDQ R9, AX
 	SUBQ $+4, R10
 	JLT  tail
 
 loop:
 	VMOVUPS      (R9), Z8
-	VMOVUPS      (BX), Z9
+	VMOVUPS      (AX), Z9
 	VBROADCASTSS (DI), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -8088,7 +8360,7 @@ loop:
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
 	VMOVUPS      64(R9), Z8
-	VMOVUPS      64(BX), Z9
+	VMOVUPS      64(AX), Z9
 	VBROADCASTSS 4(DI), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -8102,7 +8374,7 @@ loop:
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
 	VMOVUPS      128(R9), Z8
-	VMOVUPS      128(BX), Z9
+	VMOVUPS      128(AX), Z9
 	VBROADCASTSS 8(DI), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -8116,7 +8388,7 @@ loop:
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
 	VMOVUPS      192(R9), Z8
-	VMOVUPS      192(BX), Z9
+	VMOVUPS      192(AX), Z9
 	VBROADCASTSS 12(DI), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -8132,7 +8404,7 @@ loop:
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+256, R9
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R10
 	JGE          loop
 
@@ -8142,7 +8414,7 @@ tail:
 
 one:
 	VMOVUPS      (R9), Z8
-	VMOVUPS      (BX), Z9
+	VMOVUPS      (AX), Z9
 	VBROADCASTSS (DI), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -8158,45 +8430,62 @@ one:
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+64, R9
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R10
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+4, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+4, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct5x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct5x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -8229,16 +8518,16 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), R10
-	MOVQ 48(BX), BX
-	ADDQ R9, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 48(AX), AX
+	ADDQ R9, AX
 	SUBQ $+4, R10
 	JLT  tail
 
 loop:
 	VMOVUPS      (R9), Z10
-	VMOVUPS      (BX), Z11
+	VMOVUPS      (AX), Z11
 	VBROADCASTSS (DI), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -8255,7 +8544,7 @@ loop:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	VMOVUPS      64(R9), Z10
-	VMOVUPS      64(BX), Z11
+	VMOVUPS      64(AX), Z11
 	VBROADCASTSS 4(DI), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -8272,7 +8561,7 @@ loop:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	VMOVUPS      128(R9), Z10
-	VMOVUPS      128(BX), Z11
+	VMOVUPS      128(AX), Z11
 	VBROADCASTSS 8(DI), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -8289,7 +8578,7 @@ loop:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	VMOVUPS      192(R9), Z10
-	VMOVUPS      192(BX), Z11
+	VMOVUPS      192(AX), Z11
 	VBROADCASTSS 12(DI), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -8308,7 +8597,7 @@ loop:
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+256, R9
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R10
 	JGE          loop
 
@@ -8318,7 +8607,7 @@ tail:
 
 one:
 	VMOVUPS      (R9), Z10
-	VMOVUPS      (BX), Z11
+	VMOVUPS      (AX), Z11
 	VBROADCASTSS (DI), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -8337,48 +8626,65 @@ one:
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+64, R9
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R10
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+5, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+5, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct6x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct6x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -8416,16 +8722,16 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), R10
-	MOVQ 48(BX), BX
-	ADDQ R9, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), R10
+	MOVQ 48(AX), AX
+	ADDQ R9, AX
 	SUBQ $+4, R10
 	JLT  tail
 
 loop:
 	VMOVUPS      (R9), Z12
-	VMOVUPS      (BX), Z13
+	VMOVUPS      (AX), Z13
 	VBROADCASTSS (DI), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -8445,7 +8751,7 @@ loop:
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
 	VMOVUPS      64(R9), Z12
-	VMOVUPS      64(BX), Z13
+	VMOVUPS      64(AX), Z13
 	VBROADCASTSS 4(DI), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -8465,7 +8771,7 @@ loop:
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
 	VMOVUPS      128(R9), Z12
-	VMOVUPS      128(BX), Z13
+	VMOVUPS      128(AX), Z13
 	VBROADCASTSS 8(DI), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -8485,7 +8791,7 @@ loop:
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
 	VMOVUPS      192(R9), Z12
-	VMOVUPS      192(BX), Z13
+	VMOVUPS      192(AX), Z13
 	VBROADCASTSS 12(DI), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -8507,7 +8813,7 @@ loop:
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+256, R9
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R10
 	JGE          loop
 
@@ -8517,7 +8823,7 @@ tail:
 
 one:
 	VMOVUPS      (R9), Z12
-	VMOVUPS      (BX), Z13
+	VMOVUPS      (AX), Z13
 	VBROADCASTSS (DI), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -8539,51 +8845,68 @@ one:
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+64, R9
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R10
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+6, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+6, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct7x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct7x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -8628,16 +8951,16 @@ start:
 	ADDQ DX, R8
 	LEAQ (R8)(DX*2), R9
 	ADDQ DX, R9
-	MOVQ 40(BX), R10
-	MOVQ 72(BX), R11
-	MOVQ 48(BX), BX
-	ADDQ R10, BX
+	MOVQ 40(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 48(AX), AX
+	ADDQ R10, AX
 	SUBQ $+4, R11
 	JLT  tail
 
 loop:
 	VMOVUPS      (R10), Z14
-	VMOVUPS      (BX), Z15
+	VMOVUPS      (AX), Z15
 	VBROADCASTSS (DI), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -8660,7 +8983,7 @@ loop:
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
 	VMOVUPS      64(R10), Z14
-	VMOVUPS      64(BX), Z15
+	VMOVUPS      64(AX), Z15
 	VBROADCASTSS 4(DI), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -8683,7 +9006,7 @@ loop:
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
 	VMOVUPS      128(R10), Z14
-	VMOVUPS      128(BX), Z15
+	VMOVUPS      128(AX), Z15
 	VBROADCASTSS 8(DI), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -8706,7 +9029,7 @@ loop:
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
 	VMOVUPS      192(R10), Z14
-	VMOVUPS      192(BX), Z15
+	VMOVUPS      192(AX), Z15
 	VBROADCASTSS 12(DI), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -8732,7 +9055,7 @@ loop:
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+256, R10
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R11
 	JGE          loop
 
@@ -8742,7 +9065,7 @@ tail:
 
 one:
 	VMOVUPS      (R10), Z14
-	VMOVUPS      (BX), Z15
+	VMOVUPS      (AX), Z15
 	VBROADCASTSS (DI), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -8768,54 +9091,71 @@ one:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+64, R10
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R11
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+7, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+7, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct8x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct8x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -8865,16 +9205,16 @@ start:
 	ADDQ DX, R8
 	LEAQ (R8)(DX*2), R9
 	ADDQ DX, R9
-	MOVQ 40(BX), R10
-	MOVQ 72(BX), R11
-	MOVQ 48(BX), BX
-	ADDQ R10, BX
+	MOVQ 40(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 48(AX), AX
+	ADDQ R10, AX
 	SUBQ $+4, R11
 	JLT  tail
 
 loop:
 	VMOVUPS      (R10), Z16
-	VMOVUPS      (BX), Z17
+	VMOVUPS      (AX), Z17
 	VBROADCASTSS (DI), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8900,7 +9240,7 @@ loop:
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
 	VMOVUPS      64(R10), Z16
-	VMOVUPS      64(BX), Z17
+	VMOVUPS      64(AX), Z17
 	VBROADCASTSS 4(DI), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8926,7 +9266,7 @@ loop:
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
 	VMOVUPS      128(R10), Z16
-	VMOVUPS      128(BX), Z17
+	VMOVUPS      128(AX), Z17
 	VBROADCASTSS 8(DI), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8952,7 +9292,7 @@ loop:
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
 	VMOVUPS      192(R10), Z16
-	VMOVUPS      192(BX), Z17
+	VMOVUPS      192(AX), Z17
 	VBROADCASTSS 12(DI), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8981,7 +9321,7 @@ loop:
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+256, R10
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R11
 	JGE          loop
 
@@ -8991,7 +9331,7 @@ tail:
 
 one:
 	VMOVUPS      (R10), Z16
-	VMOVUPS      (BX), Z17
+	VMOVUPS      (AX), Z17
 	VBROADCASTSS (DI), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -9020,57 +9360,74 @@ one:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+64, R10
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R11
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+8, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+8, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct9x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct9x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -9125,16 +9482,16 @@ start:
 	ADDQ DX, R8
 	LEAQ (R8)(DX*2), R9
 	ADDQ DX, R9
-	MOVQ 40(BX), R10
-	MOVQ 72(BX), R11
-	MOVQ 48(BX), BX
-	ADDQ R10, BX
+	MOVQ 40(AX), R10
+	MOVQ 72(AX), R11
+	MOVQ 48(AX), AX
+	ADDQ R10, AX
 	SUBQ $+4, R11
 	JLT  tail
 
 loop:
 	VMOVUPS      (R10), Z18
-	VMOVUPS      (BX), Z19
+	VMOVUPS      (AX), Z19
 	VBROADCASTSS (DI), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9163,7 +9520,7 @@ loop:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	VMOVUPS      64(R10), Z18
-	VMOVUPS      64(BX), Z19
+	VMOVUPS      64(AX), Z19
 	VBROADCASTSS 4(DI), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9192,7 +9549,7 @@ loop:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	VMOVUPS      128(R10), Z18
-	VMOVUPS      128(BX), Z19
+	VMOVUPS      128(AX), Z19
 	VBROADCASTSS 8(DI), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9221,7 +9578,7 @@ loop:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	VMOVUPS      192(R10), Z18
-	VMOVUPS      192(BX), Z19
+	VMOVUPS      192(AX), Z19
 	VBROADCASTSS 12(DI), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9253,7 +9610,7 @@ loop:
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+256, R10
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R11
 	JGE          loop
 
@@ -9263,7 +9620,7 @@ tail:
 
 one:
 	VMOVUPS      (R10), Z18
-	VMOVUPS      (BX), Z19
+	VMOVUPS      (AX), Z19
 	VBROADCASTSS (DI), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9295,60 +9652,77 @@ one:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+64, R10
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R11
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+9, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+9, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct10x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct10x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -9410,16 +9784,16 @@ start:
 	ADDQ DX, R9
 	LEAQ (R9)(DX*2), R10
 	ADDQ DX, R10
-	MOVQ 40(BX), R11
-	MOVQ 72(BX), R12
-	MOVQ 48(BX), BX
-	ADDQ R11, BX
+	MOVQ 40(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 48(AX), AX
+	ADDQ R11, AX
 	SUBQ $+4, R12
 	JLT  tail
 
 loop:
 	VMOVUPS      (R11), Z20
-	VMOVUPS      (BX), Z21
+	VMOVUPS      (AX), Z21
 	VBROADCASTSS (DI), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -9451,7 +9825,7 @@ loop:
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
 	VMOVUPS      64(R11), Z20
-	VMOVUPS      64(BX), Z21
+	VMOVUPS      64(AX), Z21
 	VBROADCASTSS 4(DI), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -9483,7 +9857,7 @@ loop:
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
 	VMOVUPS      128(R11), Z20
-	VMOVUPS      128(BX), Z21
+	VMOVUPS      128(AX), Z21
 	VBROADCASTSS 8(DI), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -9515,7 +9889,7 @@ loop:
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
 	VMOVUPS      192(R11), Z20
-	VMOVUPS      192(BX), Z21
+	VMOVUPS      192(AX), Z21
 	VBROADCASTSS 12(DI), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -9551,7 +9925,7 @@ loop:
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+256, R11
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R12
 	JGE          loop
 
@@ -9561,7 +9935,7 @@ tail:
 
 one:
 	VMOVUPS      (R11), Z20
-	VMOVUPS      (BX), Z21
+	VMOVUPS      (AX), Z21
 	VBROADCASTSS (DI), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -9597,63 +9971,80 @@ one:
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+64, R11
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R12
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+10, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+10, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct11x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct11x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -9720,16 +10111,16 @@ start:
 	ADDQ DX, R9
 	LEAQ (R9)(DX*2), R10
 	ADDQ DX, R10
-	MOVQ 40(BX), R11
-	MOVQ 72(BX), R12
-	MOVQ 48(BX), BX
-	ADDQ R11, BX
+	MOVQ 40(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 48(AX), AX
+	ADDQ R11, AX
 	SUBQ $+4, R12
 	JLT  tail
 
 loop:
 	VMOVUPS      (R11), Z22
-	VMOVUPS      (BX), Z23
+	VMOVUPS      (AX), Z23
 	VBROADCASTSS (DI), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -9764,7 +10155,7 @@ loop:
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
 	VMOVUPS      64(R11), Z22
-	VMOVUPS      64(BX), Z23
+	VMOVUPS      64(AX), Z23
 	VBROADCASTSS 4(DI), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -9799,7 +10190,7 @@ loop:
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
 	VMOVUPS      128(R11), Z22
-	VMOVUPS      128(BX), Z23
+	VMOVUPS      128(AX), Z23
 	VBROADCASTSS 8(DI), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -9834,7 +10225,7 @@ loop:
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
 	VMOVUPS      192(R11), Z22
-	VMOVUPS      192(BX), Z23
+	VMOVUPS      192(AX), Z23
 	VBROADCASTSS 12(DI), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -9873,7 +10264,7 @@ loop:
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+256, R11
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R12
 	JGE          loop
 
@@ -9883,7 +10274,7 @@ tail:
 
 one:
 	VMOVUPS      (R11), Z22
-	VMOVUPS      (BX), Z23
+	VMOVUPS      (AX), Z23
 	VBROADCASTSS (DI), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -9922,66 +10313,83 @@ one:
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+64, R11
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R12
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+11, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+11, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct12x32AVX512(a *winogradArgs)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·winogradProduct12x32AVX512(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	ADDQ    SI, DI
@@ -10053,16 +10461,16 @@ start:
 	ADDQ DX, R9
 	LEAQ (R9)(DX*2), R10
 	ADDQ DX, R10
-	MOVQ 40(BX), R11
-	MOVQ 72(BX), R12
-	MOVQ 48(BX), BX
-	ADDQ R11, BX
+	MOVQ 40(AX), R11
+	MOVQ 72(AX), R12
+	MOVQ 48(AX), AX
+	ADDQ R11, AX
 	SUBQ $+4, R12
 	JLT  tail
 
 loop:
 	VMOVUPS      (R11), Z24
-	VMOVUPS      (BX), Z25
+	VMOVUPS      (AX), Z25
 	VBROADCASTSS (DI), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -10100,7 +10508,7 @@ loop:
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
 	VMOVUPS      64(R11), Z24
-	VMOVUPS      64(BX), Z25
+	VMOVUPS      64(AX), Z25
 	VBROADCASTSS 4(DI), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -10138,7 +10546,7 @@ loop:
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
 	VMOVUPS      128(R11), Z24
-	VMOVUPS      128(BX), Z25
+	VMOVUPS      128(AX), Z25
 	VBROADCASTSS 8(DI), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -10176,7 +10584,7 @@ loop:
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
 	VMOVUPS      192(R11), Z24
-	VMOVUPS      192(BX), Z25
+	VMOVUPS      192(AX), Z25
 	VBROADCASTSS 12(DI), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -10218,7 +10626,7 @@ loop:
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+256, R11
-	ADDQ         $+256, BX
+	ADDQ         $+256, AX
 	SUBQ         $+4, R12
 	JGE          loop
 
@@ -10228,7 +10636,7 @@ tail:
 
 one:
 	VMOVUPS      (R11), Z24
-	VMOVUPS      (BX), Z25
+	VMOVUPS      (AX), Z25
 	VBROADCASTSS (DI), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -10270,51 +10678,51 @@ one:
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+64, R11
-	ADDQ         $+64, BX
+	ADDQ         $+64, AX
 	DECQ         R12
 	JNE          one
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, 64(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+12, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, 64(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+12, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
@@ -18119,19 +18527,36 @@ done:
 	RET
 
 // func winogradProduct1x16AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradProduct1x16AVX2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	JMP     start
@@ -18142,9 +18567,9 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -18170,11 +18595,11 @@ loop:
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
-	SUBQ         $+4, BX
+	SUBQ         $+4, AX
 	JGE          loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -18185,35 +18610,52 @@ one:
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
-	DECQ         BX
+	DECQ         AX
 	JNE          one
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+1, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+1, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct2x16AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradProduct2x16AVX2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	ADDQ    SI, DI
@@ -18229,9 +18671,9 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -18269,11 +18711,11 @@ loop:
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
-	SUBQ         $+4, BX
+	SUBQ         $+4, AX
 	JGE          loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -18287,38 +18729,55 @@ one:
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
-	DECQ         BX
+	DECQ         AX
 	JNE          one
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+2, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+2, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct3x16AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradProduct3x16AVX2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	ADDQ    SI, DI
@@ -18339,9 +18798,9 @@ zero:
 
 start:
 	MOVQ CX, DI
-	MOVQ 40(BX), R8
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R8
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -18391,11 +18850,11 @@ loop:
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
-	SUBQ         $+4, BX
+	SUBQ         $+4, AX
 	JGE          loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -18412,41 +18871,58 @@ one:
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
-	DECQ         BX
+	DECQ         AX
 	JNE          one
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+3, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+3, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct4x16AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradProduct4x16AVX2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	ADDQ    SI, DI
@@ -18474,9 +18950,9 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -18539,11 +19015,11 @@ loop:
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+256, R9
-	SUBQ         $+4, BX
+	SUBQ         $+4, AX
 	JGE          loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -18564,44 +19040,61 @@ one:
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+64, R9
-	DECQ         BX
+	DECQ         AX
 	JNE          one
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y6, (AX)
-	VMOVUPS Y7, 32(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+4, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+4, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct5x16AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradProduct5x16AVX2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	ADDQ    SI, DI
@@ -18634,9 +19127,9 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -18711,11 +19204,11 @@ loop:
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+256, R9
-	SUBQ         $+4, BX
+	SUBQ         $+4, AX
 	JGE          loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -18739,47 +19232,64 @@ one:
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+64, R9
-	DECQ         BX
+	DECQ         AX
 	JNE          one
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y6, (AX)
-	VMOVUPS Y7, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y8, (AX)
-	VMOVUPS Y9, 32(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+5, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y8, (BX)
+	VMOVUPS Y9, 32(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+5, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET
 
 // func winogradProduct6x16AVX2(a *winogradArgs)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·winogradProduct6x16AVX2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), AX
+	MOVQ       a+0(FP), AX
+	MOVQ       (AX), CX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       144(AX), AX
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	PREFETCHT1 256(AX)
+	PREFETCHT1 320(AX)
+	PREFETCHT1 384(AX)
+	PREFETCHT1 448(AX)
+	PREFETCHT1 512(AX)
+	PREFETCHT1 576(AX)
+	PREFETCHT1 640(AX)
+	PREFETCHT1 704(AX)
+	PREFETCHT1 768(AX)
+	PREFETCHT1 832(AX)
+	PREFETCHT1 896(AX)
+	PREFETCHT1 960(AX)
 
 block:
-	MOVQ    a+0(FP), BX
-	MOVQ    24(BX), SI
-	CMPQ    88(BX), $+0
+	MOVQ    a+0(FP), AX
+	MOVQ    24(AX), SI
+	CMPQ    88(AX), $+0
 	JEQ     zero
-	MOVQ    AX, DI
+	MOVQ    BX, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	ADDQ    SI, DI
@@ -18817,9 +19327,9 @@ start:
 	MOVQ CX, DI
 	LEAQ (DI)(DX*2), R8
 	ADDQ DX, R8
-	MOVQ 40(BX), R9
-	MOVQ 72(BX), BX
-	SUBQ $+4, BX
+	MOVQ 40(AX), R9
+	MOVQ 72(AX), AX
+	SUBQ $+4, AX
 	JLT  tail
 
 loop:
@@ -18906,11 +19416,11 @@ loop:
 	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+256, R9
-	SUBQ         $+4, BX
+	SUBQ         $+4, AX
 	JGE          loop
 
 tail:
-	ADDQ $+4, BX
+	ADDQ $+4, AX
 	JEQ  store
 
 one:
@@ -18937,32 +19447,32 @@ one:
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+64, R9
-	DECQ         BX
+	DECQ         AX
 	JNE          one
 
 store:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y2, (AX)
-	VMOVUPS Y3, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y4, (AX)
-	VMOVUPS Y5, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y6, (AX)
-	VMOVUPS Y7, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y8, (AX)
-	VMOVUPS Y9, 32(AX)
-	ADDQ    SI, AX
-	VMOVUPS Y10, (AX)
-	VMOVUPS Y11, 32(AX)
-	ADDQ    SI, AX
-	IMUL3Q  $+6, DX, BX
-	ADDQ    BX, CX
-	MOVQ    a+0(FP), BX
-	DECQ    80(BX)
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y8, (BX)
+	VMOVUPS Y9, 32(BX)
+	ADDQ    SI, BX
+	VMOVUPS Y10, (BX)
+	VMOVUPS Y11, 32(BX)
+	ADDQ    SI, BX
+	IMUL3Q  $+6, DX, AX
+	ADDQ    AX, CX
+	MOVQ    a+0(FP), AX
+	DECQ    80(AX)
 	JNE     block
 	VZEROUPPER
 	RET

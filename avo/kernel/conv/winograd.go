@@ -38,6 +38,9 @@ func (i ISA) WinogradRows() int { return [...]int{12, 6, 5}[i] }
 // WinogradPanels is the panels of that kernel.
 func (i ISA) WinogradPanels() int { return [...]int{2, 1, 1}[i] }
 
+// winogradLines is the lines that a product asks for, the runtime's constant of that name.
+const winogradLines = 16
+
 // Offsets of the fields of the runtime's winogradArgs, and places in its
 // winogradFactors. A test compares them.
 const (

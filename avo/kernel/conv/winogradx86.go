@@ -272,6 +272,10 @@ func winogradProductX86(v *vector, t Tile) {
 	args := v.Load("a")
 	r := v.fields(args, winogradFrom, winogradFromStep, winogradTo)
 	from, fromStep, to := r[0], r[1], r[2]
+	ahead := v.fields(args, winogradAhead)[0]
+	for i := range winogradLines {
+		v.I(x86.PREFETCHT1(mem(ahead, 64*i)))
+	}
 	v.Label("block")
 	acc := make([][]reg.VecVirtual, t.Pixels)
 	for m := range acc {
