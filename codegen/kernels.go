@@ -93,6 +93,9 @@ func (k *kernelSet) needPacked(o *op.Op) {
 	}
 }
 
+// blends are the portable kernels that have another make weighted sums of cells.
+var blends = map[string]bool{"resize": true, "deform": true, "grid_sample": true}
+
 // needsTranspose tells whether an operation may change the order of more channels than
 // a few.
 func needsTranspose(o *op.Op) bool {
@@ -162,6 +165,7 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 			case s.Op.Kind == op.Pool:
 				k.kernels.need.PoolAvg = true
 			case s.Op.Call != nil:
+				k.kernels.need.Blend = k.kernels.need.Blend || blends[s.Op.Call.Func]
 				k.kernels.needProducts(s)
 				k.kernels.needPacked(s.Op)
 			}

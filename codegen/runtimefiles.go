@@ -22,6 +22,7 @@ var common = []string{
 	"conv",
 	"convdepth",
 	"convportable",
+	"blend",
 	"cores",
 	"cpu",
 	"depthwise",

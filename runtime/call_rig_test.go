@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -204,12 +205,15 @@ func (g *callRig) run(kernel func(*thread, *callStep), ints []int, floats ...flo
 				ranges, lo = append(ranges, [2]int{lo, hi}), hi
 			}
 		}
-		arena := append([]float32{}, g.arena...)
+		each := g.perThread/4 + 32
+		whole := make([]float32, len(g.arena)+threads*each) // scratch of threads is part of the arena
+		copy(whole, g.arena)
+		arena := whole[:len(g.arena)]
 		tiles := make([]atomic.Int64, len(ranges))
 		var wait sync.WaitGroup
 		for id := range threads {
 			wait.Add(1)
-			own := make([]float32, g.perThread/4+32)
+			own := whole[len(arena)+id*each:][:each]
 			for i := range own {
 				own[i] = math.Float32frombits(0x7fc0beef)
 			}
@@ -252,8 +256,8 @@ func (g *callRig) run(kernel func(*thread, *callStep), ints []int, floats ...flo
 		}
 	}
 	var tiles atomic.Int64
-	arena := append([]float32{}, g.arena...)
-	own := make([]float32, g.perThread/4+1)
+	arena := append(slices.Clone(g.arena), make([]float32, g.perThread/4+1)...)
+	own := arena[len(g.arena):]
 	th := &thread{arena: unsafe.Pointer(&arena[0]), tiles: &tiles, scratch: unsafe.Pointer(&own[0])}
 	if n := testing.AllocsPerRun(1, func() { tiles.Store(0); runCall(th, &g.step) }); n != 0 {
 		g.t.Errorf("%v heap allocations", n)

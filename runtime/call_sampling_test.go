@@ -32,6 +32,7 @@ func TestCallDeform(t *testing.T) {
 			mask = g.inRandom(oh, ow, taps)
 		}
 		g.outTensor(oh*ow, taps*c)
+		g.perThread = (8*4*taps + 4*c + 63) &^ 63
 		y := g.run(callDeform, []int{h, w, c, oh, ow, kh, kw, sh, sw, dh, dw, pt, pl})[0]
 		want := make([]float64, len(y))
 		for n := range want {
@@ -48,6 +49,12 @@ func TestCallDeform(t *testing.T) {
 		}
 		near(t, "y", y, want, 3e-6)
 	})
+}
+
+// gridScratch is what callGridSample needs of memory per thread.
+func gridScratch(n, kind, channels int) int {
+	taps := [...]int{1: 1 << n, 2: 1, 3: 16}[kind]
+	return (8*gridPoints*taps + 4*channels + 63) &^ 63
 }
 
 // TestCallGridSample checks what padding modes mean: the plane goes on with zeros,
@@ -81,6 +88,7 @@ func TestCallGridSample(t *testing.T) {
 		}
 		g.in(grid, dims...)
 		g.outTensor(append(append([]int{}, out[3-n:]...), c)...)
+		g.perThread = gridScratch(n, kind, c)
 		y := g.run(callGridSample, []int{size[0], size[1], size[2], c, out[0], out[1], out[2], n, kind, padding, align, fusion})[0]
 
 		// cell reads cell (z,y,x) of the endless image that the padding mode makes.
@@ -180,6 +188,7 @@ func TestCallGridSampleNowhere(t *testing.T) {
 			nan, inf := float32(math.NaN()), float32(math.Inf(1))
 			g.in([]float32{nan, 0, 0, nan, inf, -inf, 3e38, -3e38}, 1, 4, 2)
 			g.outTensor(1, 4, 2)
+			g.perThread = gridScratch(2, kind, 2)
 			g.run(callGridSample, []int{1, 3, 4, 2, 1, 1, 4, 2, kind, padding, 0, 0})
 		}
 	}

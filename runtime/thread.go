@@ -68,6 +68,7 @@ type thread struct {
 	run        depthwiseRunArgs
 	transposed transposeArgs
 	pool       poolArgs
+	blended    blendArgs
 	winograd   winogradArgs
 	maps       mapArgs
 	quantize   quantizeArgs

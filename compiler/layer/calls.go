@@ -20,10 +20,11 @@ import (
 //	                weight is [OutC][InC/group][KH][KW]. y [OutH,OutW,OutC] = fma chain from bias (or 0) over ky, kx, c, cells outside
 //	                the image skipped.
 //	resize          In: x [InH,InW,C], row indices (i32), row weights, column indices (i32), column weights.
-//	                Ints: InH InW C OutH OutW RT CT: output row r reads the RT input rows at r*RT.., column w the CT columns
-//	                at w*CT... y[r,w,c] = fma chain over the rows of (fma chain over the columns of x*column weight) * row weight;
-//	                each chain starts with a plain product, and RT = CT = 1 is a copy. Passes: the chain over columns, that over
-//	                rows, of as many vectors and then their factors. ThreadScratch has room for RT pixels.
+//	                Ints: InH InW C OutH OutW RT CT piece: output row r reads the RT input rows at r*RT.., which are neighbours or
+//	                the same, column w the CT columns at w*CT... y[r,w,c] = fma chain over the rows of (fma chain over the columns
+//	                of x*column weight) * row weight; each chain starts with a product, and RT = 1 is the chain over columns alone.
+//	                The pass, if RT > 1: the chain over rows, of as many vectors and then their factors. ThreadScratch has room
+//	                for RT pieces of so many pixels.
 //	matmul          In: a, b. Ints: outer inner M N K, element strides of a (outer, inner, m, k), of b (outer, inner, k, n), of y
 //	                (outer, inner, m, n), then panels of columns packed at a time, and blocks that rows are cut into.
 //	                Floats: [0] factor. y = factor * (fma chain over k of a*b, from zero). ThreadScratch has room for the panels,
@@ -48,15 +49,17 @@ import (
 //	                inputs, in order, the last factor by the fma.
 //	grid_sample     In: x [(D,)H,W,C], grid. Ints: D H W C OD OH OW n kind padding align fusion. y [(OD,)OH,OW,C]. The n = 2 or 3
 //	                coordinates x y (z) of point i are grid[i*n..], or with fusion grid[k*points+i]. Kinds, padding and the
-//	                arithmetic as in gridsample.go (coordinates in float32, then weighted sums of cells, zero outside).
+//	                arithmetic as in gridsample.go (coordinates in float32, then weighted sums of cells, zero outside, as fma
+//	                chains). ThreadScratch has room for the cells of 16 points.
 //	roi_pool, psroi_pool, roi_align
 //	                In: x [H,W,C], region (4 numbers). Ints: H W C PH PW outputs (roi_align: then sampling ratio, aligned,
 //	                version). Floats: [0] spatial scale. y [PH,PW,outputs]. The arithmetic as in roi.go.
 //	argmax          In: x (planar). Ints: n, k, values (1: they come first). y: the k largest values and/or their indices as floats,
 //	                descending, of equal ones the larger index first.
 //	deform          In: x [H,W,C], offset [OH,OW,2*taps], mask [OH,OW,taps] or not. Ints: H W C OH OW KH KW SH SW DH DW PadT PadL.
-//	                y [OH*OW, taps*C]: cell (y*SH-PadT+ky*DH+dy, x*SW-PadL+kx*DW+dx) of each tap by bilinear interpolation
-//	                (see bilinear), times mask; dy, dx are channels 2*tap, 2*tap+1 of offset.
+//	                y [OH*OW, taps*C]: cell (y*SH-PadT+ky*DH+dy, x*SW-PadL+kx*DW+dx) of each tap by bilinear interpolation: the fma
+//	                chain of four cells, which starts with a product, by weights that are times mask; dy, dx are channels 2*tap,
+//	                2*tap+1 of offset. ThreadScratch has room for the cells of a pixel: see blendScratch.
 //	conv3d          In: x [D,H,W,C], weight [OutC][C/group][KD][KH][KW], bias or not. Ints: D H W C OD OH OW OutC KD KH KW SD SH SW
 //	                DD DH DW, PadF PadT PadL, group, 1 where the weight is F16. y [OD,OH,OW,OutC] = fma chain from bias over kz, ky, kx, c.
 //	deconv          In: x [D,H,W,C], weight, bias or not. Ints: as conv3d up to group, then swapped, 1 where the weight is F16. Weight is [OutC][C/group][taps], or where
@@ -95,6 +98,10 @@ import (
 //	                step by 127/largest; sums are exact. ThreadScratch has room for the table, rows + H floats and the state.
 //	custom          The Go function of the layer CallAttr.Custom; all tensors are planar and without gaps.
 //	rnn             In: xg [T,H], h0 [H], W [H,H] in panels. Out: y [T,H], h [H]. Ints as for gru. h = tanh(xg + W h).
+
+// blendScratch is the scratch of a thread that has places made as weighted sums of taps cells
+// each: a position and a weight per cell, and a cell of zeros.
+func blendScratch(places, taps, channels int) int { return (8*places*taps + 4*channels + 63) &^ 63 }
 
 // padCall appends a pad; in, before and after have equal lengths of at most 4.
 func (b *Builder) padCall(mode int, value float32, in, before, after []int, out *op.Tensor, x ...*op.Tensor) *op.Op {

@@ -83,7 +83,7 @@ func init() {
 			pixels, k := g.out[0]*g.out[1], g.taps()*g.inC
 			columns := b.NewTensor(l.Name+"/columns", op.F32, []int{pixels, k})
 			b.Call("deform", []int{g.in[1], g.in[0], g.inC, g.out[1], g.out[0], g.kernel[1], g.kernel[0], g.stride[1], g.stride[0],
-				g.dilation[1], g.dilation[0], g.before[1], g.before[0]}, nil, []*op.Tensor{columns}, in...)
+				g.dilation[1], g.dilation[0], g.before[1], g.before[0]}, nil, []*op.Tensor{columns}, in...).ThreadScratch = blendScratch(g.taps(), 4, g.inC)
 			y := b.NewTensor(l.Name+"/pixels", op.F32, []int{pixels, g.outC})
 			b.Add(&op.Op{Kind: op.Conv, Name: l.Name, In: []*op.Tensor{columns}, Out: []*op.Tensor{y}, Epilogue: finish,
 				Panels: convPanels(b, l.Name, g.outC, g.taps(), g.inC, 0),

@@ -43,8 +43,17 @@ func init() {
 		Lower: func(b *Builder) error {
 			p, s, o := b.Layer.Params, b.Layer.Inputs[0].Shape, b.Layer.Outputs[0].Shape
 			flag := func(id int) int { return min(p.Int(id, 0), 1) }
-			b.Call("grid_sample", []int{s.D, s.H, s.W, s.C, o.D, o.H, o.W, s.Dims - 1, p.Int(0, 1), p.Int(1, 1), flag(2), flag(3)}, nil,
+			const points = 16 // that the runtime makes at a time
+			taps := 1 << (s.Dims - 1)
+			switch p.Int(0, 1) {
+			case 2:
+				taps = 1
+			case 3:
+				taps = 16
+			}
+			call := b.Call("grid_sample", []int{s.D, s.H, s.W, s.C, o.D, o.H, o.W, s.Dims - 1, p.Int(0, 1), p.Int(1, 1), flag(2), flag(3)}, nil,
 				[]*op.Tensor{b.Output(0, ChannelsLast)}, b.In(0, ChannelsLast).Tensor, b.In(1, Planar).Tensor)
+			call.ThreadScratch = blendScratch(points, taps, s.C)
 			return nil
 		},
 	})

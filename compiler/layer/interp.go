@@ -225,21 +225,29 @@ func lowerInterp(b *Builder) error {
 		n.Type, n.Const.Type = op.I32, op.I32
 		return n
 	}
-	ints := []int{in.H, in.W, c, out.H, out.W, rows.n, columns.n}
+	piece := min(out.W, max(1, resizeBytes/4/c)) // pixels that are made at a time
+	ints := []int{in.H, in.W, c, out.H, out.W, rows.n, columns.n, piece}
 	x := b.In(0, layout).Tensor
 	o := b.Call("resize", ints, nil, []*op.Tensor{b.Output(0, layout)}, x,
 		index("rows", rows), b.FixedConst("row_weights", []int{len(rows.weight)}, rows.weight),
 		index("columns", columns), b.FixedConst("column_weights", []int{len(columns.weight)}, columns.weight))
-	o.ThreadScratch = rows.n * ((4*c + 63) &^ 63)
+	if rows.n > 1 {
+		o.ThreadScratch = rows.n * ((4*c*piece + 63) &^ 63)
+		o.Call.Passes = []op.Pass{weightedSum(rows.n)}
+	}
 	if len(x.Dims) > 1 {
 		for y := range out.H {
 			taps := rows.index[y*rows.n : (y+1)*rows.n]
 			o.Call.Rows = append(o.Call.Rows, [2]int{slices.Min(taps), slices.Max(taps) + 1})
 		}
 	}
-	o.Call.Passes = []op.Pass{weightedSum(columns.n), weightedSum(rows.n)}
 	return nil
 }
+
+// resizeBytes is the size of the pieces of rows that are interpolated at a time, unless a
+// pixel is larger: where memory is short scratch counts, and a call of a kernel for each
+// does little.
+const resizeBytes = 1024
 
 // weightedSum is a chain of fused multiply-adds of n vectors, which come first, and
 // their factors, and starts with a product.

@@ -57,6 +57,7 @@ var kernelsAVX512 = kernelTable{
 	depthwiseHalf: portableDepthwiseHalf,
 	poolMax:       poolMaxF32AVX512,
 	poolAvg:       poolAvgF32AVX512,
+	blend:         blendPortable,
 }
 
 var kernelsAVX2 = kernelTable{
@@ -92,4 +93,5 @@ var kernelsAVX2 = kernelTable{
 	depthwiseHalf: portableDepthwiseHalf,
 	poolMax:       poolMaxF32AVX2,
 	poolAvg:       poolAvgF32AVX2,
+	blend:         blendPortable,
 }

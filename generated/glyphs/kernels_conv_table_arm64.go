@@ -54,4 +54,5 @@ var kernelsNEON = kernelTable{
 	depthwiseHalf: portableDepthwiseHalf,
 	poolMax:       poolMaxF32NEON,
 	poolAvg:       poolAvgF32NEON,
+	blend:         blendPortable,
 }

@@ -31,6 +31,7 @@ var portableKernels = kernelTable{
 	depthwise:     portableDepthwise,
 	depthwiseHalf: portableDepthwiseHalf,
 	poolMax:       poolMaxPortable,
+	blend:         blendPortable,
 	poolAvg:       poolAvgPortable,
 }
 

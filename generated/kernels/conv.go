@@ -95,6 +95,7 @@ type kernelTable struct {
 
 	poolMax func(*poolArgs)
 	poolAvg func(*poolArgs)
+	blend   func(*blendArgs)
 
 	interleave     [maxInterleave + 1]func(*transposeArgs) // where nil, transpose serves
 	transpose      func(*transposeArgs)                    // or nil

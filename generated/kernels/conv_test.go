@@ -17,7 +17,7 @@ func TestOffsets(t *testing.T) {
 	structs := map[string]reflect.Type{
 		"conv": reflect.TypeFor[convArgs](), "depthwise": reflect.TypeFor[depthwiseArgs](), "rows": reflect.TypeFor[depthwiseRowsArgs](), "pool": reflect.TypeFor[poolArgs](),
 		"run": reflect.TypeFor[depthwiseRunArgs](), "transpose": reflect.TypeFor[transposeArgs](),
-		"quantize": reflect.TypeFor[quantizeArgs](),
+		"quantize": reflect.TypeFor[quantizeArgs](), "blend": reflect.TypeFor[blendArgs](),
 	}
 	for name, fields := range conv.Offsets() {
 		typ, ok := structs[name]

@@ -354,6 +354,11 @@ func poolMaxF32AVX512(a *poolArgs)
 //go:noescape
 func poolAvgF32AVX512(a *poolArgs)
 
+// blendF32AVX512 makes places of weighted sums of cells; see blendArgs.
+//
+//go:noescape
+func blendF32AVX512(a *blendArgs)
+
 // interleaveF32x2AVX512 interleaves 2 rows of each plane; see transposeArgs.
 //
 //go:noescape
@@ -548,6 +553,11 @@ func poolMaxF32AVX2(a *poolArgs)
 //
 //go:noescape
 func poolAvgF32AVX2(a *poolArgs)
+
+// blendF32AVX2 makes places of weighted sums of cells; see blendArgs.
+//
+//go:noescape
+func blendF32AVX2(a *blendArgs)
 
 // interleaveF32x2AVX2 interleaves 2 rows of each plane; see transposeArgs.
 //

@@ -50193,6 +50193,127 @@ done:
 	VZEROUPPER
 	RET
 
+// func blendF32AVX512(a *blendArgs)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·blendF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ (AX), BX
+	XORQ DX, DX
+	MOVQ 16(AX), SI
+	MOVQ 24(AX), DI
+
+place:
+	MOVQ 8(AX), R8
+	MOVQ BX, R9
+	MOVQ 48(AX), R10
+
+four:
+	CMPQ         R10, $+64
+	JLT          single
+	MOVQ         DX, R11
+	MOVQ         40(AX), R12
+	MOVL         (SI)(R11*1), R13
+	IMULQ        56(AX), R13
+	VBROADCASTSS (DI)(R11*1), Z0
+	ADDQ         80(AX), R11
+	VMULPS       (R8)(R13*1), Z0, Z1
+	VMULPS       64(R8)(R13*1), Z0, Z2
+	VMULPS       128(R8)(R13*1), Z0, Z3
+	VMULPS       192(R8)(R13*1), Z0, Z4
+	DECQ         R12
+	JEQ          fourstore
+
+fourtap:
+	MOVL         (SI)(R11*1), R13
+	IMULQ        56(AX), R13
+	VBROADCASTSS (DI)(R11*1), Z0
+	ADDQ         80(AX), R11
+	VFMADD231PS  (R8)(R13*1), Z0, Z1
+	VFMADD231PS  64(R8)(R13*1), Z0, Z2
+	VFMADD231PS  128(R8)(R13*1), Z0, Z3
+	VFMADD231PS  192(R8)(R13*1), Z0, Z4
+	DECQ         R12
+	JNE          fourtap
+
+fourstore:
+	VMOVUPS Z1, (R9)
+	VMOVUPS Z2, 64(R9)
+	VMOVUPS Z3, 128(R9)
+	VMOVUPS Z4, 192(R9)
+	ADDQ    $+256, R8
+	ADDQ    $+256, R9
+	SUBQ    $+64, R10
+	JMP     four
+
+single:
+	CMPQ         R10, $+16
+	JLT          partial
+	MOVQ         DX, R11
+	MOVQ         40(AX), R12
+	MOVL         (SI)(R11*1), R13
+	IMULQ        56(AX), R13
+	VBROADCASTSS (DI)(R11*1), Z0
+	ADDQ         80(AX), R11
+	VMULPS       (R8)(R13*1), Z0, Z1
+	DECQ         R12
+	JEQ          singlestore
+
+singletap:
+	MOVL         (SI)(R11*1), R13
+	IMULQ        56(AX), R13
+	VBROADCASTSS (DI)(R11*1), Z0
+	ADDQ         80(AX), R11
+	VFMADD231PS  (R8)(R13*1), Z0, Z1
+	DECQ         R12
+	JNE          singletap
+
+singlestore:
+	VMOVUPS Z1, (R9)
+	ADDQ    $+64, R8
+	ADDQ    $+64, R9
+	SUBQ    $+16, R10
+	JMP     single
+
+partial:
+	TESTQ        R10, R10
+	JEQ          next
+	MOVL         $0x00000001, R11
+	SHLXL        R10, R11, R11
+	DECL         R11
+	KMOVW        R11, K1
+	MOVQ         DX, R10
+	MOVQ         40(AX), R11
+	MOVL         (SI)(R10*1), R12
+	IMULQ        56(AX), R12
+	VBROADCASTSS (DI)(R10*1), Z0
+	ADDQ         80(AX), R10
+	VMOVUPS.Z    (R8)(R12*1), K1, Z1
+	VMULPS       Z1, Z0, Z1
+	DECQ         R11
+	JEQ          partialstore
+
+partialtap:
+	MOVL         (SI)(R10*1), R12
+	IMULQ        56(AX), R12
+	VBROADCASTSS (DI)(R10*1), Z0
+	ADDQ         80(AX), R10
+	VMOVUPS.Z    (R8)(R12*1), K1, Z2
+	VFMADD231PS  Z2, Z0, Z1
+	DECQ         R11
+	JNE          partialtap
+
+partialstore:
+	VMOVUPS Z1, K1, (R9)
+
+next:
+	ADDQ 72(AX), DX
+	ADDQ 64(AX), BX
+	DECQ CX
+	JNE  place
+	VZEROUPPER
+	RET
+
 // func interleaveF32x2AVX512(a *transposeArgs)
 // Requires: AVX, AVX512F
 TEXT ·interleaveF32x2AVX512(SB), NOSPLIT, $0-8
@@ -72776,6 +72897,126 @@ partialwhole:
 	VMASKMOVPS Y1, Y0, (BX)
 
 done:
+	VZEROUPPER
+	RET
+
+// func blendF32AVX2(a *blendArgs)
+// Requires: AVX, FMA3
+TEXT ·blendF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 32(AX), CX
+	MOVQ (AX), BX
+	XORQ DX, DX
+	MOVQ 16(AX), SI
+	MOVQ 24(AX), DI
+
+place:
+	MOVQ 8(AX), R8
+	MOVQ BX, R9
+	MOVQ 48(AX), R10
+
+four:
+	CMPQ         R10, $+32
+	JLT          single
+	MOVQ         DX, R11
+	MOVQ         40(AX), R12
+	MOVL         (SI)(R11*1), R13
+	IMULQ        56(AX), R13
+	VBROADCASTSS (DI)(R11*1), Y0
+	ADDQ         80(AX), R11
+	VMULPS       (R8)(R13*1), Y0, Y1
+	VMULPS       32(R8)(R13*1), Y0, Y2
+	VMULPS       64(R8)(R13*1), Y0, Y3
+	VMULPS       96(R8)(R13*1), Y0, Y4
+	DECQ         R12
+	JEQ          fourstore
+
+fourtap:
+	MOVL         (SI)(R11*1), R13
+	IMULQ        56(AX), R13
+	VBROADCASTSS (DI)(R11*1), Y0
+	ADDQ         80(AX), R11
+	VFMADD231PS  (R8)(R13*1), Y0, Y1
+	VFMADD231PS  32(R8)(R13*1), Y0, Y2
+	VFMADD231PS  64(R8)(R13*1), Y0, Y3
+	VFMADD231PS  96(R8)(R13*1), Y0, Y4
+	DECQ         R12
+	JNE          fourtap
+
+fourstore:
+	VMOVUPS Y1, (R9)
+	VMOVUPS Y2, 32(R9)
+	VMOVUPS Y3, 64(R9)
+	VMOVUPS Y4, 96(R9)
+	ADDQ    $+128, R8
+	ADDQ    $+128, R9
+	SUBQ    $+32, R10
+	JMP     four
+
+single:
+	CMPQ         R10, $+8
+	JLT          partial
+	MOVQ         DX, R11
+	MOVQ         40(AX), R12
+	MOVL         (SI)(R11*1), R13
+	IMULQ        56(AX), R13
+	VBROADCASTSS (DI)(R11*1), Y0
+	ADDQ         80(AX), R11
+	VMULPS       (R8)(R13*1), Y0, Y1
+	DECQ         R12
+	JEQ          singlestore
+
+singletap:
+	MOVL         (SI)(R11*1), R13
+	IMULQ        56(AX), R13
+	VBROADCASTSS (DI)(R11*1), Y0
+	ADDQ         80(AX), R11
+	VFMADD231PS  (R8)(R13*1), Y0, Y1
+	DECQ         R12
+	JNE          singletap
+
+singlestore:
+	VMOVUPS Y1, (R9)
+	ADDQ    $+32, R8
+	ADDQ    $+32, R9
+	SUBQ    $+8, R10
+	JMP     single
+
+partial:
+	TESTQ        R10, R10
+	JEQ          next
+	LEAQ         channelMask<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      64(R11)(R10*4), Y0
+	MOVQ         DX, R10
+	MOVQ         40(AX), R11
+	MOVL         (SI)(R10*1), R12
+	IMULQ        56(AX), R12
+	VBROADCASTSS (DI)(R10*1), Y1
+	ADDQ         80(AX), R10
+	VMASKMOVPS   (R8)(R12*1), Y0, Y2
+	VMULPS       Y2, Y1, Y2
+	DECQ         R11
+	JEQ          partialstore
+
+partialtap:
+	MOVL         (SI)(R10*1), R12
+	IMULQ        56(AX), R12
+	VBROADCASTSS (DI)(R10*1), Y1
+	ADDQ         80(AX), R10
+	VMASKMOVPS   (R8)(R12*1), Y0, Y3
+	VFMADD231PS  Y3, Y1, Y2
+	DECQ         R11
+	JNE          partialtap
+
+partialstore:
+	VMASKMOVPS Y2, Y0, (R9)
+
+next:
+	ADDQ 72(AX), DX
+	ADDQ 64(AX), BX
+	DECQ CX
+	JNE  place
 	VZEROUPPER
 	RET
 

@@ -344,6 +344,11 @@ func poolMaxF32NEON(a *poolArgs)
 //go:noescape
 func poolAvgF32NEON(a *poolArgs)
 
+// blendF32NEON makes places of weighted sums of cells; see blendArgs.
+//
+//go:noescape
+func blendF32NEON(a *blendArgs)
+
 // interleaveF32x2NEON interleaves 2 rows of each plane; see transposeArgs.
 //
 //go:noescape

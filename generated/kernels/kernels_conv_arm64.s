@@ -32322,6 +32322,142 @@ by1whole:
 done:
 	RET
 
+// func blendF32NEON(a *blendArgs)
+TEXT ·blendF32NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9401001 // ldr x1, [x0, #32]
+	WORD $0xf9400002 // ldr x2, [x0]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c04 // ldr x4, [x0, #24]
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9402806 // ldr x6, [x0, #80]
+	WORD $0xf9401c07 // ldr x7, [x0, #56]
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+
+place:
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940180a // ldr x10, [x0, #48]
+	WORD $0xaa0203eb // mov x11, x2
+
+by16:
+	WORD $0xf100415f // cmp x10, #16
+	BLT  by4
+	WORD $0xf940140c // ldr x12, [x0, #40]
+	WORD $0xaa0303ed // mov x13, x3
+	WORD $0xaa0403ee // mov x14, x4
+	WORD $0xb94001af // ldr w15, [x13]
+	WORD $0x9b0725ef // madd x15, x15, x7, x9
+	WORD $0x4d40c9c3 // ld1r {v3.4s}, [x14]
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0xad4111e2 // ldp q2, q4, [x15, #32]
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x6e23dc83 // fmul v3.4s, v4.4s, v3.4s
+	WORD $0xd100058c // sub x12, x12, #1
+	CBZ  R12, by16store
+
+by16tap:
+	WORD $0xb94001af // ldr w15, [x13]
+	WORD $0x9b0725ef // madd x15, x15, x7, x9
+	WORD $0x4d40c9c4 // ld1r {v4.4s}, [x14]
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0xad4019e5 // ldp q5, q6, [x15]
+	WORD $0xad4121e7 // ldp q7, q8, [x15, #32]
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
+	WORD $0x4e24ccc1 // fmla v1.4s, v6.4s, v4.4s
+	WORD $0x4e24cce2 // fmla v2.4s, v7.4s, v4.4s
+	WORD $0x4e24cd03 // fmla v3.4s, v8.4s, v4.4s
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, by16tap
+
+by16store:
+	WORD $0xad000560 // stp q0, q1, [x11]
+	WORD $0xad010d62 // stp q2, q3, [x11, #32]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0x9101016b // add x11, x11, #64
+	WORD $0xd100414a // sub x10, x10, #16
+	JMP  by16
+
+by4:
+	WORD $0xf100115f // cmp x10, #4
+	BLT  by1
+	WORD $0xf940140c // ldr x12, [x0, #40]
+	WORD $0xaa0303ed // mov x13, x3
+	WORD $0xaa0403ee // mov x14, x4
+	WORD $0xb94001af // ldr w15, [x13]
+	WORD $0x9b0725ef // madd x15, x15, x7, x9
+	WORD $0x4d40c9c0 // ld1r {v0.4s}, [x14]
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x3dc001e1 // ldr q1, [x15]
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0xd100058c // sub x12, x12, #1
+	CBZ  R12, by4store
+
+by4tap:
+	WORD $0xb94001af // ldr w15, [x13]
+	WORD $0x9b0725ef // madd x15, x15, x7, x9
+	WORD $0x4d40c9c1 // ld1r {v1.4s}, [x14]
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x3dc001e2 // ldr q2, [x15]
+	WORD $0x4e21cc40 // fmla v0.4s, v2.4s, v1.4s
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, by4tap
+
+by4store:
+	WORD $0x3d800160 // str q0, [x11]
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x9100416b // add x11, x11, #16
+	WORD $0xd100114a // sub x10, x10, #4
+	JMP  by4
+
+by1:
+	WORD $0xf100055f // cmp x10, #1
+	BLT  done
+	WORD $0xf940140c // ldr x12, [x0, #40]
+	WORD $0xaa0303ed // mov x13, x3
+	WORD $0xaa0403ee // mov x14, x4
+	WORD $0xb94001af // ldr w15, [x13]
+	WORD $0x9b0725ef // madd x15, x15, x7, x9
+	WORD $0x4d40c9c0 // ld1r {v0.4s}, [x14]
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0xbd4001e1 // ldr s1, [x15]
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0xd100058c // sub x12, x12, #1
+	CBZ  R12, by1store
+
+by1tap:
+	WORD $0xb94001af // ldr w15, [x13]
+	WORD $0x9b0725ef // madd x15, x15, x7, x9
+	WORD $0x4d40c9c1 // ld1r {v1.4s}, [x14]
+	WORD $0x8b0601ad // add x13, x13, x6
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0xbd4001e2 // ldr s2, [x15]
+	WORD $0x4e21cc40 // fmla v0.4s, v2.4s, v1.4s
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, by1tap
+
+by1store:
+	WORD $0xbd000160 // str s0, [x11]
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x9100116b // add x11, x11, #4
+	WORD $0xd100054a // sub x10, x10, #1
+	JMP  by1
+
+done:
+	WORD $0x8b050063 // add x3, x3, x5
+	WORD $0x8b050084 // add x4, x4, x5
+	WORD $0x8b080042 // add x2, x2, x8
+	WORD $0xd1000421 // sub x1, x1, #1
+	CBNZ R1, place
+	RET
+
 // func interleaveF32x2NEON(a *transposeArgs)
 TEXT ·interleaveF32x2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0

@@ -145,6 +145,7 @@ var kernelsAVX512 = kernelTable{
 	},
 	poolMax: poolMaxF32AVX512,
 	poolAvg: poolAvgF32AVX512,
+	blend:   blendF32AVX512,
 }
 
 var kernelsAVX2 = kernelTable{
@@ -230,4 +231,5 @@ var kernelsAVX2 = kernelTable{
 	},
 	poolMax: poolMaxF32AVX2,
 	poolAvg: poolAvgF32AVX2,
+	blend:   blendF32AVX2,
 }

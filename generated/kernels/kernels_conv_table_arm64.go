@@ -135,4 +135,5 @@ var kernelsNEON = kernelTable{
 	},
 	poolMax: poolMaxF32NEON,
 	poolAvg: poolAvgF32NEON,
+	blend:   blendF32NEON,
 }

@@ -175,6 +175,18 @@ const (
 	transposeOutPlane = 56
 	transposeInPlane  = 64
 
+	blendOut       = 0
+	blendIn        = 8
+	blendAt        = 16
+	blendWeights   = 24
+	blendPlaces    = 32
+	blendTaps      = 40
+	blendChans     = 48
+	blendInStep    = 56
+	blendOutStep   = 64
+	blendPlaceStep = 72
+	blendTapStep   = 80
+
 	actRelu = 1
 )
 
@@ -195,6 +207,8 @@ func Offsets() map[string]map[string]int {
 			"left": rowsLeft, "right": rowsRight, "columns": rowsColumns, "stride": rowsStride, "pad": rowsPad, "down": rowsDown, "quantize": rowsQuantize},
 		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
+		"blend": {"out": blendOut, "in": blendIn, "at": blendAt, "weights": blendWeights, "places": blendPlaces, "taps": blendTaps,
+			"channels": blendChans, "inStep": blendInStep, "outStep": blendOutStep, "placeStep": blendPlaceStep, "tapStep": blendTapStep},
 		"quantize": {"n": quantizeN, "rows": quantizeRows, "in": quantizeIn, "inStep": quantizeInStep,
 			"out": quantizeOut, "outStep": quantizeOutStep, "pad": quantizePad, "scale": quantizeScale},
 		"transpose": {"out": transposeOut, "in": transposeIn, "rows": transposeRows, "cols": transposeCols, "outStep": transposeOutStep,

@@ -22,6 +22,7 @@ type Need struct {
 	RowPixels     []int // of the steps of Runs: output pixels of a row
 	PoolMax       bool
 	PoolAvg       bool
+	Blend         bool // weighted sums of cells
 	Transpose     bool // of matrices of more rows than interleaving has kernels for
 }
 
@@ -37,7 +38,7 @@ type Conv struct {
 
 // any reports whether anything is needed.
 func (n Need) any() bool {
-	return n.All || len(n.Convs) > 0 || n.Transpose || n.Depthwise || n.DepthwiseHalf || n.PoolMax || n.PoolAvg
+	return n.All || len(n.Convs) > 0 || n.Transpose || n.Blend || n.Depthwise || n.DepthwiseHalf || n.PoolMax || n.PoolAvg
 }
 
 // depthwise tells whether depthwise kernels are needed for a form of weights.
@@ -190,6 +191,9 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 		if need.All || need.PoolAvg {
 			poolX86(v, poolName(i, false), false)
 		}
+		if need.All || need.Blend {
+			blendX86(v, i)
+		}
 		for _, rows := range i.interleaveRows() {
 			interleaveX86(v, i, rows)
 		}
@@ -230,6 +234,9 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 	if need.All || need.PoolAvg {
 		poolNEON(a, poolName(NEON, false), false)
 	}
+	if need.All || need.Blend {
+		blendNEON(a)
+	}
 	for _, rows := range NEON.interleaveRows() {
 		interleaveNEON(a, rows)
 	}
@@ -247,7 +254,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 }
 
 // structs are the types in the kernels' signatures.
-var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "transposeArgs", "poolArgs"}
+var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "transposeArgs", "poolArgs", "blendArgs"}
 
 // table is the Go file with the kernel tables of an architecture's ISAs, and the
 // choice among them.
@@ -310,6 +317,11 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 			}
 			fmt.Fprintf(&b, "\t%s: %s,\n", p.field, f)
 		}
+		blend := "blendPortable"
+		if n.All || n.Blend {
+			blend = i.blendName()
+		}
+		fmt.Fprintf(&b, "\tblend: %s,\n", blend)
 		b.WriteString("}\n")
 	}
 	return format.Source([]byte(b.String()))
