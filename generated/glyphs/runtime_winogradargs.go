@@ -47,9 +47,12 @@ type winogradArgs struct {
 	positions, fromPosition, toPosition, wPosition int
 
 	// ahead is what the next tile's cells, or pixels, are relative to: input and output may
-	// ask for them to be in cache. It need not be valid.
+	// ask for them to be in cache, and product for winogradLines lines from there on.
 	ahead unsafe.Pointer
 }
+
+// winogradLines is the lines of weights that a product may ask for.
+const winogradLines = 16
 
 // expandPanel makes an expanded panel of one as it is in the file. tmp is
 // winogradTmpLen floats. It is set where a package has convolutions that need it.
