@@ -35,6 +35,8 @@ var benchCommand = &cli.Command{
 		&cli.IntFlag{Name: "threads", Value: 1, Usage: "compute threads `N`"},
 		&cli.IntFlag{Name: "runs", Usage: "timed runs `N`; by default as many as take some seconds"},
 		&cli.StringFlag{Name: "against", Usage: "`COMMAND` to take turns with: the last word of each line that it prints is the milliseconds of one run"},
+		&cli.BoolFlag{Name: "kernels", Usage: "measure kernels, shape by shape, in place of a network: GFLOP/s, bandwidth, and what the machine allows"},
+		&cli.StringFlag{Name: "kernel", Usage: "with --kernels, those only whose \"group: name\" matches `REGEXP`"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		targetForBench,
 		platformFlag, // another machine's needs --build-only
@@ -63,6 +65,17 @@ func platformAsTarget(c *cli.Context) error {
 // device to plan for: where none is given this machine, unless the program is to run
 // on another.
 func measuredOn(c *cli.Context) (program.Platform, error) {
+	switch {
+	case c.Bool("random") && c.String("bin") != "":
+		return program.Platform{}, usagef("%s: --random and --bin exclude each other", c.Command.Name)
+	case !c.Bool("random") && c.String("bin") == "":
+		return program.Platform{}, usagef("%s: --bin FILE or --random is needed", c.Command.Name)
+	}
+	return settled(c)
+}
+
+// settled is measuredOn of what has no weights.
+func settled(c *cli.Context) (program.Platform, error) {
 	platform, err := program.ParsePlatform(c.String("platform"))
 	host := platform == program.Host()
 	switch {
@@ -70,10 +83,6 @@ func measuredOn(c *cli.Context) (program.Platform, error) {
 		err = usagef("%s: --platform: %v", c.Command.Name, err)
 	case !c.Bool("build-only") && !host:
 		err = usagef("%s: a program for %s does not run here; --build-only writes it", c.Command.Name, platform)
-	case c.Bool("random") && c.String("bin") != "":
-		err = usagef("%s: --random and --bin exclude each other", c.Command.Name)
-	case !c.Bool("random") && c.String("bin") == "":
-		err = usagef("%s: --bin FILE or --random is needed", c.Command.Name)
 	case c.String("target") != "":
 	case host:
 		err = c.Set("target", "host")
@@ -88,6 +97,10 @@ func benchAction(c *cli.Context) error {
 		return err
 	}
 	switch {
+	case c.Bool("kernels"):
+		return benchKernels(c)
+	case c.IsSet("kernel"):
+		return usagef("bench: --kernel REGEXP goes with --kernels")
 	case c.String("out") != "" && !c.Bool("build-only"):
 		return usagef("bench: --out FILE is for --build-only, which writes the benchmark in place of running it")
 	case c.String("against") != "" && c.Bool("build-only"):

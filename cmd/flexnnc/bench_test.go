@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/kernels/runner"
 	"github.com/flexnnc/flexnnc/compiler/cost"
 )
 
@@ -35,6 +36,8 @@ func TestBenchFlagsThatExcludeEachOther(t *testing.T) {
 		{"--random", "--target", "linux/arm64", "--platform", "linux/riscv64", "--build-only"},
 		{"--random", "--budget", "lots"},
 		{"--random", "--build-only", "--against", "echo 1"},
+		{"--random", "--kernel", "pooling"},
+		{"--kernels"}, // and the network
 	} {
 		command(t, exitUsage, append([]string{"bench", "--param", glyphsParam}, args...)...)
 	}
@@ -67,6 +70,37 @@ func TestBench(t *testing.T) {
 		if r.MedianMS <= 0 || r.GFLOPS <= 0 || r.ArenaBytes <= 0 || macs <= 0 || len(r.Against.Pairs) == 0 {
 			t.Errorf("%s", text)
 		}
+	}
+}
+
+func TestBenchKernels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a binary")
+	}
+	command(t, exitUsage, "bench", "--kernels", "--kernel", "(")
+	command(t, exitUsage, "bench", "--kernels", "--out", "x")
+	text, _ := command(t, exitOK, "bench", "--kernels", "--kernel", "max 3x3/2|14x14x120|^tile: 4x16", "--json")
+	var r runner.Report
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	for _, isa := range r.ISAs {
+		groups := map[string]int{}
+		for _, k := range isa.Kernels {
+			groups[k.Group]++
+			if k.US <= 0 || k.P10US > k.US || k.P90US < k.US || (k.GFLOPS == 0 && k.GBs == 0) {
+				t.Errorf("%+v", k)
+			}
+			if isa.PeakGFLOPS > 0 && (k.ShareOfLimit <= 0 || k.Limit == "") {
+				t.Errorf("%s without a limit: %+v", isa.Name, k)
+			}
+		}
+		if groups["pooling"] != 2 || groups["depthwise"] != 1 || isa.Name != "portable" && groups["tile"] != 2 {
+			t.Errorf("%s: %v", isa.Name, groups)
+		}
+	}
+	if len(r.ISAs) == 0 {
+		t.Error("no instruction set")
 	}
 }
 

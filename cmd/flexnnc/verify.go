@@ -31,6 +31,7 @@ var verifyCommand = &cli.Command{
 		customFlag, customShapeFlag, customWeightsFlag, algorithmFlag, effortFlag,
 		&cli.Float64Flag{Name: "tol", Usage: "limit `X` of max |error| / max |reference|, in place of what the cases say"},
 		weightsFlag,
+		&cli.BoolFlag{Name: "assembly", Usage: "fail where a step runs plain Go though the instruction set has an assembly kernel for it"},
 		&cli.BoolFlag{Name: "json", Usage: "print counts and failures as JSON"},
 		&cli.StringFlag{Name: "work", Usage: "keep everything that is made in `DIR`"},
 		&cli.IntFlag{Name: "parallel", Value: 2, Usage: "how many networks to compile, or processes to run, at a time: `N`"},
@@ -77,7 +78,7 @@ func verifyAction(c *cli.Context) error {
 func verifyOptions(c *cli.Context) (*harness.Options, error) {
 	o := &harness.Options{
 		Bin: c.String("bin"), Arches: c.StringSlice("arch"), Threads: c.IntSlice("threads"), Tol: c.Float64("tol"),
-		Work: c.String("work"), Version: version, Parallel: c.Int("parallel"),
+		Work: c.String("work"), Version: version, Parallel: c.Int("parallel"), Assembly: c.Bool("assembly"),
 	}
 	var err error
 	if o.Customs, err = customsOf(c); err != nil {

@@ -9,7 +9,37 @@ package kernels
 //go:noescape
 func peakAVX512(n int)
 
+// peakVNNI runs n iterations of 96 dot products of bytes on 12 registers.
+//
+//go:noescape
+func peakVNNI(n int)
+
+// readAVX512 reads n times 512 bytes from p on: a quarter of all in each of four places at a time.
+//
+//go:noescape
+func readAVX512(p *byte, n int)
+
 // peakAVX2 runs n iterations of 96 FMAs on 12 registers.
 //
 //go:noescape
 func peakAVX2(n int)
+
+// peakInt8AVX2 runs n iterations of 32 dot products of bytes, of three instructions each.
+//
+//go:noescape
+func peakInt8AVX2(n int)
+
+// readAVX2 reads n times 512 bytes from p on: a quarter of all in each of four places at a time.
+//
+//go:noescape
+func readAVX2(p *byte, n int)
+
+// copyAVX512 copies n times 512 bytes.
+//
+//go:noescape
+func copyAVX512(to *byte, from *byte, n int)
+
+// copyAVX2 copies n times 512 bytes.
+//
+//go:noescape
+func copyAVX2(to *byte, from *byte, n int)

@@ -8,3 +8,23 @@ package kernels
 //
 //go:noescape
 func peakNEON(n int)
+
+// peakSDOT runs n iterations of 96 dot products of bytes on 24 registers.
+//
+//go:noescape
+func peakSDOT(n int)
+
+// peakInt8NEON runs n iterations of 32 products of two bytes and two bytes, of three instructions each.
+//
+//go:noescape
+func peakInt8NEON(n int)
+
+// readNEON reads n times 512 bytes from p on: a quarter of all in each of four places at a time.
+//
+//go:noescape
+func readNEON(p *byte, n int)
+
+// copyNEON copies n times 512 bytes.
+//
+//go:noescape
+func copyNEON(to *byte, from *byte, n int)

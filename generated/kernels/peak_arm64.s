@@ -134,3 +134,330 @@ loop:
 	WORD $0xd1000400 // sub x0, x0, #1
 	CBNZ R0, loop
 	RET
+
+// func peakSDOT(n int)
+// Requires: DotProd
+TEXT ·peakSDOT(SB), NOSPLIT, $0-8
+	MOVD n+0(FP), R0
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+	WORD $0x6f00e412 // movi v18.2d, #0
+	WORD $0x6f00e413 // movi v19.2d, #0
+	WORD $0x6f00e414 // movi v20.2d, #0
+	WORD $0x6f00e415 // movi v21.2d, #0
+	WORD $0x6f00e416 // movi v22.2d, #0
+	WORD $0x6f00e417 // movi v23.2d, #0
+	WORD $0x6f00e418 // movi v24.2d, #0
+	WORD $0x6f00e419 // movi v25.2d, #0
+
+loop:
+	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e825 // sdot v5.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e026 // sdot v6.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e027 // sdot v7.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e828 // sdot v8.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e829 // sdot v9.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e02a // sdot v10.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e02b // sdot v11.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e82c // sdot v12.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e82d // sdot v13.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e02e // sdot v14.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e02f // sdot v15.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e830 // sdot v16.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e831 // sdot v17.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e032 // sdot v18.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e033 // sdot v19.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e834 // sdot v20.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e835 // sdot v21.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e036 // sdot v22.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e037 // sdot v23.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e838 // sdot v24.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e839 // sdot v25.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e825 // sdot v5.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e026 // sdot v6.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e027 // sdot v7.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e828 // sdot v8.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e829 // sdot v9.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e02a // sdot v10.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e02b // sdot v11.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e82c // sdot v12.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e82d // sdot v13.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e02e // sdot v14.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e02f // sdot v15.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e830 // sdot v16.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e831 // sdot v17.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e032 // sdot v18.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e033 // sdot v19.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e834 // sdot v20.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e835 // sdot v21.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e036 // sdot v22.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e037 // sdot v23.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e838 // sdot v24.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e839 // sdot v25.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e825 // sdot v5.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e026 // sdot v6.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e027 // sdot v7.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e828 // sdot v8.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e829 // sdot v9.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e02a // sdot v10.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e02b // sdot v11.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e82c // sdot v12.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e82d // sdot v13.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e02e // sdot v14.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e02f // sdot v15.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e830 // sdot v16.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e831 // sdot v17.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e032 // sdot v18.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e033 // sdot v19.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e834 // sdot v20.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e835 // sdot v21.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e036 // sdot v22.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e037 // sdot v23.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e838 // sdot v24.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e839 // sdot v25.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e825 // sdot v5.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e026 // sdot v6.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e027 // sdot v7.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e828 // sdot v8.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e829 // sdot v9.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e02a // sdot v10.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e02b // sdot v11.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e82c // sdot v12.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e82d // sdot v13.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e02e // sdot v14.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e02f // sdot v15.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e830 // sdot v16.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e831 // sdot v17.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e032 // sdot v18.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e033 // sdot v19.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e834 // sdot v20.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e835 // sdot v21.4s, v1.16b, v0.4b[3]
+	WORD $0x4f80e036 // sdot v22.4s, v1.16b, v0.4b[0]
+	WORD $0x4fa0e037 // sdot v23.4s, v1.16b, v0.4b[1]
+	WORD $0x4f80e838 // sdot v24.4s, v1.16b, v0.4b[2]
+	WORD $0x4fa0e839 // sdot v25.4s, v1.16b, v0.4b[3]
+	WORD $0xd1000400 // sub x0, x0, #1
+	CBNZ R0, loop
+	RET
+
+// func peakInt8NEON(n int)
+TEXT ·peakInt8NEON(SB), NOSPLIT, $0-8
+	MOVD n+0(FP), R0
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x6f00e40b // movi v11.2d, #0
+	WORD $0x6f00e40c // movi v12.2d, #0
+	WORD $0x6f00e40d // movi v13.2d, #0
+	WORD $0x6f00e40e // movi v14.2d, #0
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6f00e410 // movi v16.2d, #0
+	WORD $0x6f00e411 // movi v17.2d, #0
+
+loop:
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a42 // sadalp v2.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a43 // sadalp v3.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a44 // sadalp v4.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a45 // sadalp v5.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a46 // sadalp v6.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a47 // sadalp v7.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a48 // sadalp v8.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a49 // sadalp v9.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4a // sadalp v10.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4b // sadalp v11.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4c // sadalp v12.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4d // sadalp v13.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4e // sadalp v14.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4f // sadalp v15.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a50 // sadalp v16.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a51 // sadalp v17.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a42 // sadalp v2.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a43 // sadalp v3.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a44 // sadalp v4.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a45 // sadalp v5.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a46 // sadalp v6.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a47 // sadalp v7.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a48 // sadalp v8.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a49 // sadalp v9.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4a // sadalp v10.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4b // sadalp v11.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4c // sadalp v12.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4d // sadalp v13.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4e // sadalp v14.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a4f // sadalp v15.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a50 // sadalp v16.4s, v18.8h
+	WORD $0x0e20c032 // smull v18.8h, v1.8b, v0.8b
+	WORD $0x0e208032 // smlal v18.8h, v1.8b, v0.8b
+	WORD $0x4e606a51 // sadalp v17.4s, v18.8h
+	WORD $0xd1000400 // sub x0, x0, #1
+	CBNZ R0, loop
+	RET
+
+// func readNEON(p *byte, n int)
+TEXT ·readNEON(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD n+8(FP), R1
+	WORD $0x8b011c02 // add x2, x0, x1, lsl #7
+	WORD $0x8b011c43 // add x3, x2, x1, lsl #7
+	WORD $0x8b011c64 // add x4, x3, x1, lsl #7
+
+loop:
+	WORD $0xacc10400 // ldp q0, q1, [x0], #32
+	WORD $0xacc10400 // ldp q0, q1, [x0], #32
+	WORD $0xacc10400 // ldp q0, q1, [x0], #32
+	WORD $0xacc10400 // ldp q0, q1, [x0], #32
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xd1000421 // sub x1, x1, #1
+	CBNZ R1, loop
+	RET
+
+// func copyNEON(to *byte, from *byte, n int)
+TEXT ·copyNEON(SB), NOSPLIT, $0-24
+	MOVD to+0(FP), R0
+	MOVD from+8(FP), R1
+	MOVD n+16(FP), R2
+
+loop:
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xacc10420 // ldp q0, q1, [x1], #32
+	WORD $0xac810400 // stp q0, q1, [x0], #32
+	WORD $0xd1000442 // sub x2, x2, #1
+	CBNZ R2, loop
+	RET

@@ -91,16 +91,24 @@ func share(s *plan.Step) float64 {
 
 // moved is the bytes of operands that a step reads and writes, each once.
 func moved(s *plan.Step) float64 {
+	read, written := Moved(s)
+	return read + written
+}
+
+// Moved is the bytes of operands that a step reads, and those that it writes, each once.
+func Moved(s *plan.Step) (read, written float64) {
 	o := s.Op
-	n := 0.0
-	for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn, o.Out} {
-		for _, t := range list {
-			n += float64(t.Len()) * float64(t.Type.Bytes())
+	bytes := func(lists ...[]*op.Tensor) (n float64) {
+		for _, list := range lists {
+			for _, t := range list {
+				n += float64(t.Len()) * float64(t.Type.Bytes())
+			}
 		}
+		return n * share(s)
 	}
-	n *= share(s)
+	read, written = bytes(o.In, o.EpilogueIn), bytes(o.Out)
 	if o.Panels != nil {
-		n += float64(o.Panels.PanelBytes()) * float64(s.Panels.Len())
+		read += float64(o.Panels.PanelBytes()) * float64(s.Panels.Len())
 	}
-	return n
+	return read, written
 }

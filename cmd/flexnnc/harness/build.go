@@ -102,6 +102,9 @@ func (s *session) writeMain() error {
 	if s.o.RedZones {
 		watch = "n.RedZones()"
 	}
+	if s.o.Assembly {
+		watch += "\n\t\t\t\tn.WatchTwins()"
+	}
 	s.live(func(_ *suite, k *pack) {
 		fmt.Fprintf(&imports, "\t%q\n", moduleName+"/"+k.name)
 		fmt.Fprintf(&nets, `		{

@@ -38,6 +38,9 @@ type Options struct {
 	// watch over the bytes of the arena that belong to nothing. Resident memory is then
 	// not measured.
 	RedZones bool
+	// Assembly has packages fail where a step runs plain Go though the instruction set has
+	// an assembly kernel; what may do so is in a table, with the reasons.
+	Assembly bool
 	// alter changes an emitted package, which tests of this one break.
 	alter func(dir string) error
 }

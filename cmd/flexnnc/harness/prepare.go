@@ -209,6 +209,11 @@ func (t *suite) emit(s *session, p *plan.Plan, b Budget) (*pack, error) {
 			return nil, err
 		}
 	}
+	if s.o.Assembly {
+		if err := watchTwins(dir, k.name, p); err != nil {
+			return nil, err
+		}
+	}
 	if !r.Embedded {
 		// Every budget of a network has the same weights file: keep one.
 		own := filepath.Join(dir, "weights.bin")

@@ -31,6 +31,21 @@ import "time"
 // BenchObserve has f called when a step begins and when it is complete; nil ends it.
 func (n *Net) BenchObserve(f func(step int, complete bool)) { n.engine.observe = f }
 
+// BenchSteps gives f a function that runs one step by itself, on what lies in the
+// arena, and the arena.
+func (n *Net) BenchSteps(f func(run func(step int), arena []byte)) {
+	e := &n.engine
+	if e.place.pinned {
+		e.place.enter()
+		defer e.place.leave()
+	}
+	e.team.threads[0].following = 0
+	f(func(i int) {
+		s := &e.prog.steps[i]
+		e.team.step(s.run, s.part, [2]int{int(s.rows[0]), int(s.rows[1])})
+	}, e.arena.mem)
+}
+
 // BenchWaited is the time that all runs have waited for loads.
 func (n *Net) BenchWaited() time.Duration { return n.engine.waited }
 

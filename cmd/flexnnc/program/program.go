@@ -100,6 +100,9 @@ func (m *Module) Emit(p *plan.Plan, name, version string, embed int64) (*Package
 			return nil, err
 		}
 	}
+	if err := Narrow(k.Dir, name); err != nil {
+		return nil, err
+	}
 	if !r.Embedded {
 		k.Weights = filepath.Join(k.Dir, "weights.bin")
 	}

@@ -1,0 +1,138 @@
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// twin matches the first line of what stands in for assembly in plain Go: kernels of
+// the runtime, and those of lane programs.
+var twin = regexp.MustCompile(`(?m)^func (convPortable|convInt8Portable|depthwiseMult|depthwiseInt8|pool\w+Portable|quantizePortable|winograd\w+Portable|transposeColumns|map\w+Go)\(.*\{$`)
+
+// portable are the steps that may run a twin where there is assembly, and why.
+var portable = []struct {
+	twin   string
+	reason string
+	of     func(o *op.Op) bool
+}{}
+
+// mayRun tells whether a step of an op may run a twin.
+func mayRun(o *op.Op, name string) bool {
+	for _, p := range portable {
+		if p.twin == name && p.of(o) {
+			return true
+		}
+	}
+	return false
+}
+
+// watchTwins has the twins of an emitted package say when they are called, and adds
+// the method WatchTwins.
+func watchTwins(dir, pkg string, p *plan.Plan) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		changed := twin.ReplaceAllFunc(text, func(line []byte) []byte {
+			names = append(names, string(twin.FindSubmatch(line)[1]))
+			return fmt.Appendf(bytes.Clone(line), "\n\ttwins[%d].called.Store(true)", len(names)-1)
+		})
+		if err := os.WriteFile(file, changed, 0o644); err != nil {
+			return err
+		}
+	}
+	var twins, steps strings.Builder
+	for _, n := range names {
+		fmt.Fprintf(&twins, "\t{name: %q},\n", n)
+	}
+	for i := range p.Steps {
+		o := p.Steps[i].Op
+		var types []string
+		for _, l := range o.Layers {
+			types = append(types, l.Type)
+		}
+		may := ""
+		for k, n := range names {
+			if mayRun(o, n) {
+				may += fmt.Sprintf("%d, ", k)
+			}
+		}
+		fmt.Fprintf(&steps, "\t{%q, []int{%s}},\n", fmt.Sprintf("%s (%v of %s)", o.Name, o.Kind, strings.Join(types, ", ")), may)
+	}
+	for file, text := range map[string]string{
+		"twins.go":       fmt.Sprintf(twinsSource, pkg, twins.String()),
+		"twins_watch.go": fmt.Sprintf(twinsWatchSource, pkg, steps.String()),
+		"twins_none.go":  fmt.Sprintf(twinsNoneSource, pkg),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const twinsSource = `package %s
+
+import "sync/atomic"
+
+var twins = []struct {
+	name   string
+	called atomic.Bool
+}{
+%s}
+`
+
+const twinsNoneSource = `//go:build noasm || !amd64 && !arm64
+
+package %s
+
+// WatchTwins does nothing where there is no assembly.
+func (n *Net) WatchTwins() {}
+`
+
+const twinsWatchSource = `//go:build (amd64 || arm64) && !noasm
+
+package %s
+
+import (
+	"fmt"
+	"slices"
+)
+
+// WatchTwins has a run panic behind a step that called a twin which it may not run.
+func (n *Net) WatchTwins() {
+	if kernels.name == portableKernels.name {
+		return // the CPU has none of the instruction sets
+	}
+	also := n.engine.observe
+	n.engine.observe = func(step int, complete bool) {
+		if also != nil {
+			also(step, complete)
+		}
+		for i := range twins {
+			if twins[i].called.Swap(false) && complete && !slices.Contains(twinSteps[step].may, i) {
+				panic(fmt.Sprintf("step %%d, %%s: %%s runs in place of assembly", step, twinSteps[step].name, twins[i].name))
+			}
+		}
+	}
+}
+
+var twinSteps = []struct {
+	name string
+	may  []int
+}{
+%s}
+`
