@@ -213,7 +213,7 @@ func TestShapeGrids(t *testing.T) {
 	count, first, parts := 12, int64(1), 4
 	o := Options{
 		Budgets: []Budget{{Name: "min", Kind: Min}, {Name: "max", Kind: Max}}, Arches: Arches()[:1], Threads: []int{2},
-		Version: "test", Parallel: 2, Work: t.TempDir(), RedZones: true,
+		Version: "test", Parallel: 2, Work: t.TempDir(), RedZones: true, Assembly: true,
 	}
 	if testing.Short() {
 		count, parts, o.Budgets = 2, 1, o.Budgets[1:]

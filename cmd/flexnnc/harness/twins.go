@@ -21,7 +21,12 @@ var portable = []struct {
 	twin   string
 	reason string
 	of     func(o *op.Op) bool
-}{}
+}{
+	{"depthwiseMult", "several outputs of one input channel, which no network in sight has in a layer of weight: lanes would read it by turns", multiplied},
+	{"depthwiseInt8", "the same of int8", multiplied},
+}
+
+func multiplied(o *op.Op) bool { return o.Conv != nil && o.Conv.Mult > 1 }
 
 // mayRun tells whether a step of an op may run a twin.
 func mayRun(o *op.Op, name string) bool {
@@ -110,22 +115,26 @@ package %s
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// WatchTwins has a run panic behind a step that called a twin which it may not run.
+// WatchTwins has a run end with a panic where steps called twins that they may not run.
 func (n *Net) WatchTwins() {
 	if kernels.name == portableKernels.name {
 		return // the CPU has none of the instruction sets
 	}
-	also := n.engine.observe
+	also, found := n.engine.observe, []string(nil)
 	n.engine.observe = func(step int, complete bool) {
 		if also != nil {
 			also(step, complete)
 		}
 		for i := range twins {
 			if twins[i].called.Swap(false) && complete && !slices.Contains(twinSteps[step].may, i) {
-				panic(fmt.Sprintf("step %%d, %%s: %%s runs in place of assembly", step, twinSteps[step].name, twins[i].name))
+				found = append(found, fmt.Sprintf("%%s: %%s runs in place of assembly", twinSteps[step].name, twins[i].name))
 			}
+		}
+		if step == len(twinSteps)-1 && complete && found != nil {
+			panic(strings.Join(found, "; "))
 		}
 	}
 }
