@@ -27,7 +27,7 @@ cases() {
 verify() {
   found=$(cases $1)
   shift
-  [ -z "$found" ] || $flexnnc verify $found "$@"
+  [ -z "$found" ] || $flexnnc verify --assembly $found "$@"
 }
 small="trained/mnist trained/dtln_1 trained/silero_vad5 trained/stories260k_modern trained/antispoof_1 trained/mobilefacenet synthetic/blazeface"
 trained="trained/fastestdet trained/minivision_facedet trained/mobilenetv2_int8 trained/nanodet_plus_m416 trained/squeezenet_v1.1
@@ -38,7 +38,7 @@ large="synthetic/efficientnet_b0 synthetic/yolov4-tiny synthetic/googlenet synth
   synthetic/alexnet synthetic/vgg16 synthetic/vgg19 synthetic/vision_transformer synthetic/gpt2"
 
 echo "== small networks, three budgets, every architecture"
-$flexnnc verify --case testdata/glyphs/case.json $(cases $small) --arch amd64 --arch portable $arm64
+$flexnnc verify --assembly --case testdata/glyphs/case.json $(cases $small) --arch amd64 --arch portable $arm64
 echo "== trained networks, three budgets, amd64"
 verify "$trained" --arch amd64
 echo "== synthetic networks, smallest and largest budget, amd64"
@@ -46,12 +46,12 @@ verify "$synthetic" --arch amd64 --budget min --budget max
 if [ -d "$models/layers" ]; then
   if [ "$scope" = ci ]; then
     echo "== layers, three budgets, amd64"
-    $flexnnc verify --case "$models/layers" --arch amd64 --threads 2
+    $flexnnc verify --assembly --case "$models/layers" --arch amd64 --threads 2
     echo "== some layers, smallest budget, every architecture"
     verify "$(sed 's|^|layers/|' "$models/layers/core.txt")" --arch portable $arm64 --budget min --threads 2
   else
     echo "== layers, three budgets, every architecture"
-    $flexnnc verify --case "$models/layers" --arch amd64 --arch portable $arm64
+    $flexnnc verify --assembly --case "$models/layers" --arch amd64 --arch portable $arm64
   fi
 else
   echo "SKIP layers: not in $models"

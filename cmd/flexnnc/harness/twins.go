@@ -16,6 +16,9 @@ import (
 // the runtime, and those of lane programs.
 var twin = regexp.MustCompile(`(?m)^func (convPortable|convInt8Portable|depthwiseMult|depthwiseInt8|pool\w+Portable|quantizePortable|winograd\w+Portable|transposeColumns|map\w+Go)\(.*\{$`)
 
+// fewColumns excepts matrices of less than a block of their kernel each way.
+const fewColumns = " && min(rows, cols) >= max(kernels.transposeBlock, 4)"
+
 // portable are the steps that may run a twin where there is assembly, and why.
 var portable = []struct {
 	twin   string
@@ -52,8 +55,13 @@ func watchTwins(dir, pkg string, p *plan.Plan) error {
 			return err
 		}
 		changed := twin.ReplaceAllFunc(text, func(line []byte) []byte {
-			names = append(names, string(twin.FindSubmatch(line)[1]))
-			return fmt.Appendf(bytes.Clone(line), "\n\ttwins[%d].called.Store(true)", len(names)-1)
+			name := string(twin.FindSubmatch(line)[1])
+			names = append(names, name)
+			when := ""
+			if name == "transposeColumns" {
+				when = fewColumns
+			}
+			return fmt.Appendf(bytes.Clone(line), "\n\ttwins[%d].called.CompareAndSwap(false, true%s)", len(names)-1, when)
 		})
 		if err := os.WriteFile(file, changed, 0o644); err != nil {
 			return err
