@@ -1,9 +1,6 @@
 package runtime
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 const (
 	resizeTaps = 4  // most rows that a row of the result is made of
@@ -26,6 +23,7 @@ func callResize(t *thread, s *callStep) {
 	a, b := &t.maps, &t.blended
 	b.taps, b.channels, b.inStep, b.tapStep, b.placeStep = ct, channels, x.strides[2], 4, 4*ct
 	stride := (4*channels*piece + 63) &^ 63
+	rows, weights := s.in[1].start(t, 0), s.in[2].start(t, 0) // without gaps
 	lo, hi := t.rowRange(s.ints[3])
 	pieces := (outW + piece - 1) / piece
 	for {
@@ -43,10 +41,10 @@ func callResize(t *thread, s *callStep) {
 		made := [resizeTaps]int{-1, -1, -1, -1}
 		for r := r0; r < min(r0+resizeRows, hi); r++ {
 			for i := range rt {
-				from := int(int32(math.Float32bits(*s.in[1].linear(t, r*rt+i))))
+				from := int(*(*int32)(unsafe.Add(rows, 4*(r*rt+i))))
 				k := from % rt
 				a.in[i], a.inStep[i] = unsafe.Add(t.scratch, k*stride), 4*channels
-				a.in[rt+i], a.inStep[rt+i] = s.in[2].start(t, r*rt+i), 0
+				a.in[rt+i], a.inStep[rt+i] = unsafe.Add(weights, 4*(r*rt+i)), 0
 				if rt > 1 && made[k] == from {
 					continue
 				}

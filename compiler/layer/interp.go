@@ -247,7 +247,7 @@ func lowerInterp(b *Builder) error {
 // resizeBytes is the size of the pieces of rows that are interpolated at a time, unless a
 // pixel is larger: where memory is short scratch counts, and a call of a kernel for each
 // does little.
-const resizeBytes = 1024
+const resizeBytes = 512
 
 // weightedSum is a chain of fused multiply-adds of n vectors, which come first, and
 // their factors, and starts with a product.
