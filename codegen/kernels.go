@@ -147,8 +147,11 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 				continue
 			}
 			if c := s.Op.Conv; s.Op.Kind == op.Depthwise && c.DW == 1 && c.Mult <= 1 && !u.column(s.Op) {
-				k.kernels.need.Runs = append(k.kernels.need.Runs, conv.Run{Width: c.KW, Stride: c.SW, Half: s.Op.Panels.Type == op.F16})
-				k.kernels.need.RowPixels = append(k.kernels.need.RowPixels, c.OutW)
+				k.kernels.need.Windows = append(k.kernels.need.Windows, conv.Depthwise{
+					Run:      conv.Run{Width: c.KW, Stride: c.SW, Half: s.Op.Panels.Type == op.F16},
+					Strips:   c.KH == c.KW && c.SH == c.SW && c.DH == 1 && c.PadL <= c.KW/2 && (c.OutW-1)*c.SW+c.KW-c.PadL-c.InW <= c.KW/2,
+					Channels: c.OutC, Pixels: c.OutW,
+				})
 			}
 			k.kernels.need.Transpose = k.kernels.need.Transpose || needsTranspose(s.Op)
 			switch {

@@ -27,6 +27,7 @@ var common = []string{
 	"cpu",
 	"depthwise",
 	"depthwiserows",
+	"depthwisestrips",
 	"depthwiserun",
 	"direct",
 	"engine",

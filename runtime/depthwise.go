@@ -49,12 +49,22 @@ type depthwiseStep struct {
 	epilogue               epilogue // after act
 }
 
-// runDepthwise computes a slice of a depthwise convolution. A unit is some rows.
+// runDepthwise computes a slice of a depthwise convolution.
 func runDepthwise(t *thread, s *depthwiseStep) {
-	if f := s.rowsKernel(); f != nil {
-		s.runRows(t, f, rowsForm{4, 4, panelBytes(s.kh*s.kw, s.half), kernels.rowPixels, s.pairsKernel()})
+	rows, form := s.rowsKernel(), rowsForm{4, 4, panelBytes(s.kh*s.kw, s.half), kernels.rowPixels}
+	if f := s.stripsKernel(); f != nil && (rows != nil || s.channels%kernels.stripChannels == 0) {
+		s.runStrips(t, f, rows, form)
 		return
 	}
+	if rows != nil {
+		s.runRows(t, rows, form)
+		return
+	}
+	s.runPixels(t)
+}
+
+// runPixels computes the step with kernels of some pixels. A unit is some rows.
+func (s *depthwiseStep) runPixels(t *thread) {
 	row0, row1 := t.rowRange(s.outH)
 	rows := row1 - row0
 	taps := s.kh * s.kw

@@ -41,9 +41,6 @@ type depthwiseRowsArgs struct {
 	columns int
 	stride  int
 	pad     int
-	// down is for kernels of pairs: by how many rows of cells a row of pixels lies below
-	// the one before, at most kh. Both read the same cells in the rows that they share.
-	down int
 	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
 	quantize float32
 }
@@ -79,96 +76,95 @@ func (s *depthwiseStep) rowsKernel() func(*depthwiseRowsArgs) {
 	return kernels.depthwiseRows[s.kw][s.sw]
 }
 
-// pairsKernel is the kernel of pairs of rows for the step's windows, or nil.
-func (s *depthwiseStep) pairsKernel() func(*depthwiseRowsArgs) {
-	switch {
-	case s.dh != 1 || s.sh > s.kh:
-		return nil
-	case s.half:
-		return kernels.depthwisePairsHalf[s.kw][s.sw]
-	}
-	return kernels.depthwisePairs[s.kw][s.sw]
-}
-
 // rowsForm is what tells the drivers of kernels of rows apart: bytes of an element of
-// the input and of the output, of a panel, and the pixels of the largest tile; and the
-// kernel that serves whole panels before, if there is one.
-type rowsForm struct {
-	in, out, panel, pixels int
-	pairs                  func(*depthwiseRowsArgs)
-}
+// the input and of the output, of a panel, and the pixels of the largest tile.
+type rowsForm struct{ in, out, panel, pixels int }
 
 // runRows computes the step with a kernel of rows. A unit is some rows of some
 // panels. It is computed panel by panel, so that what neighbouring rows share stays
 // in L1.
 func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs), f rowsForm) {
+	for u := s.units(t); u.next(t); {
+		s.unitOfRows(t, kernel, f, &u, u.first)
+		s.finish(t, &u)
+	}
+}
+
+// depthwiseUnits are the units of a step: blocks of rows, each of as many cuts of panels; and the one
+// at hand.
+type depthwiseUnits struct {
+	row0, rows, blocks, panels, cuts int
+
+	y0, y1     int // its rows
+	first, end int // its panels
+}
+
+// units cuts the step so that a unit is worth a claim: by rows first, but not in blocks of few
+// rows, whose neighbours would be read twice.
+func (s *depthwiseStep) units(t *thread) depthwiseUnits {
 	row0, row1 := t.rowRange(s.outH)
-	rows := row1 - row0
-	taps := s.kh * s.kw
-	panels := (s.channels + panelWidth - 1) / panelWidth
-	// Cut so that a unit is worth a claim: by rows first, but not in strips of few
-	// rows, whose neighbours would be read twice.
-	want := min(max(1, rows*s.outW*s.channels*taps/depthwiseUnitMACs), convUnits)
-	blocks := min(want, (rows+depthwiseUnitRows-1)/depthwiseUnitRows)
-	blocks = max(blocks, (rows+depthwiseRows-2)/(depthwiseRows-1)) // a pair may make it one more
-	cuts := min(panels, (want+blocks-1)/blocks)
+	u := depthwiseUnits{row0: row0, rows: row1 - row0, panels: (s.channels + panelWidth - 1) / panelWidth}
+	want := min(max(1, u.rows*s.outW*s.channels*s.kh*s.kw/depthwiseUnitMACs), convUnits)
+	u.blocks = max(min(want, (u.rows+depthwiseUnitRows-1)/depthwiseUnitRows), (u.rows+depthwiseRows-1)/depthwiseRows)
+	u.cuts = min(u.panels, (want+u.blocks-1)/u.blocks)
+	return u
+}
+
+// next claims a unit, if there is one left.
+func (u *depthwiseUnits) next(t *thread) bool {
+	_, n, ok := t.claimNear(1, u.blocks*u.cuts)
+	if !ok {
+		return false
+	}
+	b, c := n/u.cuts, n%u.cuts
+	u.y0, u.y1 = u.row0+u.rows*b/u.blocks, u.row0+u.rows*(b+1)/u.blocks
+	u.first, u.end = u.panels*c/u.cuts, u.panels*(c+1)/u.cuts
+	return true
+}
+
+// finish lets the epilogue follow on a unit.
+func (s *depthwiseStep) finish(t *thread, u *depthwiseUnits) {
+	if s.epilogue.kernel == nil {
+		return
+	}
+	for y := u.y0; y < u.y1; y++ {
+		out := t.at(s.out.rowOffset(y) + 4*panelWidth*u.first)
+		s.epilogue.apply(t, out, s.out.pix, out, s.out.pix, s.outW, y, 0, s.outW,
+			panelWidth*u.first, min(panelWidth*u.end, s.channels)-panelWidth*u.first)
+	}
+}
+
+// tiles cuts a row into tiles of at most so many pixels: how many there are, the pixels of the
+// larger ones, and how many of these; the others have one less.
+func (s *depthwiseStep) tiles(most int) (tiles, tile, larger int) {
+	tiles = (s.outW + most - 1) / most
+	tile = (s.outW + tiles - 1) / tiles
+	return tiles, tile, s.outW - (tile-1)*tiles
+}
+
+// unitOfRows computes the panels of a unit from first on.
+func (s *depthwiseStep) unitOfRows(t *thread, kernel func(*depthwiseRowsArgs), f rowsForm, u *depthwiseUnits, first int) {
 	a := &t.rowKernel
 	a.kh = s.kh
 	a.outStep, a.act = s.out.pix, s.act
 	a.columns, a.stride = s.inW, s.sw
-	a.down = s.sh
-	tiles := (s.outW + f.pixels - 1) / f.pixels
-	tile := (s.outW + tiles - 1) / tiles
-	longer := s.outW - (tile-1)*tiles // tiles of as many pixels, the others have one less
+	tiles, tile, longer := s.tiles(f.pixels)
 	most := s.tilesInL1(tile)
 	left, right := s.inside()
 	a.tile = tile
-	if kernels.pairSizes>>tile&1 == 0 || longer < tiles && kernels.pairSizes>>(tile-1)&1 == 0 {
-		f.pairs = nil
-	}
-	// Pairs of rows stay together.
-	cut := func(b int) int {
-		if b == blocks {
-			return rows
-		}
-		return rows * b / blocks &^ 1
-	}
-	for {
-		_, u, ok := t.claimNear(1, blocks*cuts)
-		if !ok {
-			return
-		}
-		b, c := u/cuts, u%cuts
-		y0, y1 := row0+cut(b), row0+cut(b+1)
-		first, end := panels*c/cuts, panels*(c+1)/cuts
-		for i := 0; i < tiles; i += most {
-			// A strip of some tiles, whose first column is the kernel's.
-			x, j := i*tile-max(0, i-longer), min(i+most, tiles)
-			a.pixels = j*tile - max(0, j-longer) - x
-			a.larger = tile*longer - x
-			a.left, a.right, a.pad = left-x, right-x, s.padL-x*s.sw
-			s.tableOfRows(t.scratch, y0, y1, x)
-			for p := first; p < end; p++ {
-				a.base, a.out = t.at(f.in*panelWidth*p), t.at(f.out*panelWidth*p)
-				a.ind, a.at, a.rows = t.scratch, 0, y1-y0
-				a.w = t.at(s.weights + f.panel*p)
-				a.last = min(s.channels-panelWidth*p, panelWidth)
-				if f.pairs != nil && a.last == panelWidth && a.rows > 1 {
-					a.rows &^= 1
-					f.pairs(a)
-					a.rows = (y1 - y0) & 1
-				}
-				if a.rows > 0 {
-					kernel(a)
-				}
-			}
-		}
-		if s.epilogue.kernel != nil {
-			for y := y0; y < y1; y++ {
-				out := t.at(s.out.rowOffset(y) + 4*panelWidth*first)
-				s.epilogue.apply(t, out, s.out.pix, out, s.out.pix, s.outW, y, 0, s.outW,
-					panelWidth*first, min(panelWidth*end, s.channels)-panelWidth*first)
-			}
+	for i := 0; i < tiles; i += most {
+		// A strip of some tiles, whose first column is the kernel's.
+		x, j := i*tile-max(0, i-longer), min(i+most, tiles)
+		a.pixels = j*tile - max(0, j-longer) - x
+		a.larger = tile*longer - x
+		a.left, a.right, a.pad = left-x, right-x, s.padL-x*s.sw
+		s.tableOfRows(t.scratch, u.y0, u.y1, x)
+		for p := first; p < u.end; p++ {
+			a.base, a.out = t.at(f.in*panelWidth*p), t.at(f.out*panelWidth*p)
+			a.ind, a.at, a.rows = t.scratch, 0, u.y1-u.y0
+			a.w = t.at(s.weights + f.panel*p)
+			a.last = min(s.channels-panelWidth*p, panelWidth)
+			kernel(a)
 		}
 	}
 }

@@ -65,6 +65,7 @@ type thread struct {
 	conv       convArgs
 	depthwise  depthwiseArgs
 	rowKernel  depthwiseRowsArgs
+	strips     depthwiseStripsArgs
 	run        depthwiseRunArgs
 	transposed transposeArgs
 	pool       poolArgs

@@ -34,20 +34,15 @@ func depthwiseF32x1x16AVX512(a *depthwiseArgs)
 //go:noescape
 func depthwiseF32x4x16AVX512(a *depthwiseArgs)
 
-// depthwiseRowsF32w3s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+// depthwiseStripsF32w3s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
 //
 //go:noescape
-func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
+func depthwiseStripsF32w3s1AVX512(a *depthwiseStripsArgs)
 
-// depthwisePairsF32w3s1AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
+// depthwiseStripsF32w3s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
 //
 //go:noescape
-func depthwisePairsF32w3s1AVX512(a *depthwiseRowsArgs)
-
-// depthwiseRowsF32w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
+func depthwiseStripsF32w3s2AVX512(a *depthwiseStripsArgs)
 
 // poolMaxF32AVX512 computes the maximum of a window; see poolArgs.
 //
@@ -99,15 +94,15 @@ func depthwiseF32x1x16AVX2(a *depthwiseArgs)
 //go:noescape
 func depthwiseF32x4x16AVX2(a *depthwiseArgs)
 
-// depthwiseRowsF32w3s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+// depthwiseStripsF32w3s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
 //
 //go:noescape
-func depthwiseRowsF32w3s1AVX2(a *depthwiseRowsArgs)
+func depthwiseStripsF32w3s1AVX2(a *depthwiseStripsArgs)
 
-// depthwiseRowsF32w3s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+// depthwiseStripsF32w3s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
 //
 //go:noescape
-func depthwiseRowsF32w3s2AVX2(a *depthwiseRowsArgs)
+func depthwiseStripsF32w3s2AVX2(a *depthwiseStripsArgs)
 
 // poolMaxF32AVX2 computes the maximum of a window; see poolArgs.
 //

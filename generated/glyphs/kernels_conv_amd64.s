@@ -1363,3869 +1363,2459 @@ done:
 	VZEROUPPER
 	RET
 
-// func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
-// Requires: AVX, AVX512F, BMI2, CMOV
-TEXT ·depthwiseRowsF32w3s1AVX512(SB), NOSPLIT, $0-8
-	MOVQ  a+0(FP), AX
-	MOVQ  64(AX), CX
-	MOVL  $0x00000001, DX
-	SHLXL CX, DX, DX
-	DECL  DX
-	KMOVW DX, K1
-	CMPQ  CX, $+16
-	JNE   partial
-
-whole:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
-
-wholetile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     wholeend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
-	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+8
-	JGE     whole8
-	CMPQ    BX, $+4
-	JGE     whole4
-	CMPQ    DX, 104(AX)
-	JLT     whole1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole1row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	VMOVUPS     (DI), Z1
-	VMOVUPS     64(DI), Z2
-	VMOVUPS     128(DI), Z3
-	VMOVUPS     (R8), Z4
-	VFMADD231PS Z1, Z4, Z0
-	VMOVUPS     (R8)(R9*1), Z1
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     (R8)(R9*2), Z1
-	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole1row
-	CMPQ        72(AX), $+1
-	JNE         whole1store
-	VPXORD      Z5, Z5, Z5
-	VMAXPS      Z0, Z5, Z0
-
-whole1store:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     wholetile
-
-whole1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole1edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z1
-	VMOVUPS     64(DI), Z2
-	VMOVUPS     128(DI), Z3
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z4
-	VFMADD231PS Z1, Z4, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z1
-	VFMADD231PS Z2, Z1, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z1
-	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole1edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole1edgestore
-	VPXORD      Z6, Z6, Z6
-	VMAXPS      Z0, Z6, Z0
-
-whole1edgestore:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     wholetile
-
-whole4:
-	CMPQ    DX, 104(AX)
-	JLT     whole4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole4row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (DI), Z4
-	VMOVUPS     64(DI), Z11
-	VMOVUPS     128(DI), Z12
-	VMOVUPS     (R8), Z13
-	VFMADD231PS Z4, Z13, Z0
-	VMOVUPS     (R8)(R9*1), Z13
-	VFMADD231PS Z11, Z13, Z0
-	VFMADD231PS Z4, Z13, Z1
-	VMOVUPS     (R8)(R9*2), Z13
-	VFMADD231PS Z12, Z13, Z0
-	VFMADD231PS Z11, Z13, Z1
-	VFMADD231PS Z4, Z13, Z2
-	VMOVUPS     (R8)(R10*1), Z13
-	VFMADD231PS Z12, Z13, Z1
-	VFMADD231PS Z11, Z13, Z2
-	VFMADD231PS Z4, Z13, Z3
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z4
-	VFMADD231PS Z12, Z4, Z2
-	VFMADD231PS Z11, Z4, Z3
-	VMOVUPS     (R8)(R9*1), Z4
-	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole4row
-	CMPQ        72(AX), $+1
-	JNE         whole4store
-	VPXORD      Z7, Z7, Z7
-	VMAXPS      Z0, Z7, Z0
-	VMAXPS      Z1, Z7, Z1
-	VMAXPS      Z2, Z7, Z2
-	VMAXPS      Z3, Z7, Z3
-
-whole4store:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     wholetile
-
-whole4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole4edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z4
-	VMOVUPS     64(DI), Z11
-	VMOVUPS     128(DI), Z12
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z4, Z13, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z11, Z13, Z0
-	VFMADD231PS Z4, Z13, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z12, Z13, Z0
-	VFMADD231PS Z11, Z13, Z1
-	VFMADD231PS Z4, Z13, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z12, Z13, Z1
-	VFMADD231PS Z11, Z13, Z2
-	VFMADD231PS Z4, Z13, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z4
-	VFMADD231PS Z12, Z4, Z2
-	VFMADD231PS Z11, Z4, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z4
-	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole4edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole4edgestore
-	VPXORD      Z8, Z8, Z8
-	VMAXPS      Z0, Z8, Z0
-	VMAXPS      Z1, Z8, Z1
-	VMAXPS      Z2, Z8, Z2
-	VMAXPS      Z3, Z8, Z3
-
-whole4edgestore:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     wholetile
-
-whole8:
-	CMPQ    DX, 104(AX)
-	JLT     whole8edge
-	LEAQ    8(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole8edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole8row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	VMOVUPS     (R8), Z17
-	VFMADD231PS Z14, Z17, Z0
-	VMOVUPS     (R8)(R9*1), Z17
-	VFMADD231PS Z15, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	VMOVUPS     (R8)(R9*2), Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z15, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	VMOVUPS     (R8)(R10*1), Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z15, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z17
-	VFMADD231PS Z16, Z17, Z2
-	VFMADD231PS Z15, Z17, Z3
-	VFMADD231PS Z14, Z17, Z4
-	VMOVUPS     (R8)(R9*1), Z17
-	VFMADD231PS Z16, Z17, Z3
-	VFMADD231PS Z15, Z17, Z4
-	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS     (R8)(R9*2), Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z15, Z17, Z11
-	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS     (R8)(R10*1), Z17
-	VFMADD231PS Z16, Z17, Z11
-	VFMADD231PS Z15, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z14
-	VFMADD231PS Z16, Z14, Z12
-	VFMADD231PS Z15, Z14, Z13
-	VMOVUPS     (R8)(R9*1), Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole8row
-	CMPQ        72(AX), $+1
-	JNE         whole8store
-	VPXORD      Z9, Z9, Z9
-	VMAXPS      Z0, Z9, Z0
-	VMAXPS      Z1, Z9, Z1
-	VMAXPS      Z2, Z9, Z2
-	VMAXPS      Z3, Z9, Z3
-	VMAXPS      Z4, Z9, Z4
-	VMAXPS      Z11, Z9, Z11
-	VMAXPS      Z12, Z9, Z12
-	VMAXPS      Z13, Z9, Z13
-
-whole8store:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z11, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+8, DX
-	JMP     wholetile
-
-whole8edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole8edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z14, Z17, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z15, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z15, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z2
-	VFMADD231PS Z15, Z17, Z3
-	VFMADD231PS Z14, Z17, Z4
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z3
-	VFMADD231PS Z15, Z17, Z4
-	VFMADD231PS Z14, Z17, Z11
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z15, Z17, Z11
-	VFMADD231PS Z14, Z17, Z12
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z11
-	VFMADD231PS Z15, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z14
-	VFMADD231PS Z16, Z14, Z12
-	VFMADD231PS Z15, Z14, Z13
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole8edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole8edgestore
-	VPXORD      Z10, Z10, Z10
-	VMAXPS      Z0, Z10, Z0
-	VMAXPS      Z1, Z10, Z1
-	VMAXPS      Z2, Z10, Z2
-	VMAXPS      Z3, Z10, Z3
-	VMAXPS      Z4, Z10, Z4
-	VMAXPS      Z11, Z10, Z11
-	VMAXPS      Z12, Z10, Z12
-	VMAXPS      Z13, Z10, Z13
-
-whole8edgestore:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z11, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+8, DX
-	JMP     wholetile
-
-wholeend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
-	MOVQ CX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
-	JNE  whole
-	VZEROUPPER
-	RET
-
-partial:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
-
-partialtile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     partialend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
-	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+8
-	JGE     partial8
-	CMPQ    BX, $+4
-	JGE     partial4
-	CMPQ    DX, 104(AX)
-	JLT     partial1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial1row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	VMOVUPS     (DI), Z1
-	VMOVUPS     64(DI), Z2
-	VMOVUPS     128(DI), Z3
-	VMOVUPS.Z   (R8), K1, Z4
-	VFMADD231PS Z1, Z4, Z0
-	VMOVUPS.Z   (R8)(R9*1), K1, Z1
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS.Z   (R8)(R9*2), K1, Z1
-	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial1row
-	CMPQ        72(AX), $+1
-	JNE         partial1store
-	VPXORD      Z5, Z5, Z5
-	VMAXPS      Z0, Z5, Z0
-
-partial1store:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     partialtile
-
-partial1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial1edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z1
-	VMOVUPS     64(DI), Z2
-	VMOVUPS     128(DI), Z3
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z4
-	VFMADD231PS Z1, Z4, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z1
-	VFMADD231PS Z2, Z1, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z1
-	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial1edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial1edgestore
-	VPXORD      Z6, Z6, Z6
-	VMAXPS      Z0, Z6, Z0
-
-partial1edgestore:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     partialtile
-
-partial4:
-	CMPQ    DX, 104(AX)
-	JLT     partial4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial4row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (DI), Z4
-	VMOVUPS     64(DI), Z11
-	VMOVUPS     128(DI), Z12
-	VMOVUPS.Z   (R8), K1, Z13
-	VFMADD231PS Z4, Z13, Z0
-	VMOVUPS.Z   (R8)(R9*1), K1, Z13
-	VFMADD231PS Z11, Z13, Z0
-	VFMADD231PS Z4, Z13, Z1
-	VMOVUPS.Z   (R8)(R9*2), K1, Z13
-	VFMADD231PS Z12, Z13, Z0
-	VFMADD231PS Z11, Z13, Z1
-	VFMADD231PS Z4, Z13, Z2
-	VMOVUPS.Z   (R8)(R10*1), K1, Z13
-	VFMADD231PS Z12, Z13, Z1
-	VFMADD231PS Z11, Z13, Z2
-	VFMADD231PS Z4, Z13, Z3
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K1, Z4
-	VFMADD231PS Z12, Z4, Z2
-	VFMADD231PS Z11, Z4, Z3
-	VMOVUPS.Z   (R8)(R9*1), K1, Z4
-	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial4row
-	CMPQ        72(AX), $+1
-	JNE         partial4store
-	VPXORD      Z7, Z7, Z7
-	VMAXPS      Z0, Z7, Z0
-	VMAXPS      Z1, Z7, Z1
-	VMAXPS      Z2, Z7, Z2
-	VMAXPS      Z3, Z7, Z3
-
-partial4store:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     partialtile
-
-partial4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial4edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z4
-	VMOVUPS     64(DI), Z11
-	VMOVUPS     128(DI), Z12
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z4, Z13, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z11, Z13, Z0
-	VFMADD231PS Z4, Z13, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z12, Z13, Z0
-	VFMADD231PS Z11, Z13, Z1
-	VFMADD231PS Z4, Z13, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z12, Z13, Z1
-	VFMADD231PS Z11, Z13, Z2
-	VFMADD231PS Z4, Z13, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z4
-	VFMADD231PS Z12, Z4, Z2
-	VFMADD231PS Z11, Z4, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z4
-	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial4edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial4edgestore
-	VPXORD      Z8, Z8, Z8
-	VMAXPS      Z0, Z8, Z0
-	VMAXPS      Z1, Z8, Z1
-	VMAXPS      Z2, Z8, Z2
-	VMAXPS      Z3, Z8, Z3
-
-partial4edgestore:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     partialtile
-
-partial8:
-	CMPQ    DX, 104(AX)
-	JLT     partial8edge
-	LEAQ    8(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial8edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial8row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	VMOVUPS.Z   (R8), K1, Z17
-	VFMADD231PS Z14, Z17, Z0
-	VMOVUPS.Z   (R8)(R9*1), K1, Z17
-	VFMADD231PS Z15, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	VMOVUPS.Z   (R8)(R9*2), K1, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z15, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	VMOVUPS.Z   (R8)(R10*1), K1, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z15, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K1, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VFMADD231PS Z15, Z17, Z3
-	VFMADD231PS Z14, Z17, Z4
-	VMOVUPS.Z   (R8)(R9*1), K1, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VFMADD231PS Z15, Z17, Z4
-	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R8)(R9*2), K1, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z15, Z17, Z11
-	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS.Z   (R8)(R10*1), K1, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VFMADD231PS Z15, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K1, Z14
-	VFMADD231PS Z16, Z14, Z12
-	VFMADD231PS Z15, Z14, Z13
-	VMOVUPS.Z   (R8)(R9*1), K1, Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial8row
-	CMPQ        72(AX), $+1
-	JNE         partial8store
-	VPXORD      Z9, Z9, Z9
-	VMAXPS      Z0, Z9, Z0
-	VMAXPS      Z1, Z9, Z1
-	VMAXPS      Z2, Z9, Z2
-	VMAXPS      Z3, Z9, Z3
-	VMAXPS      Z4, Z9, Z4
-	VMAXPS      Z11, Z9, Z11
-	VMAXPS      Z12, Z9, Z12
-	VMAXPS      Z13, Z9, Z13
-
-partial8store:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z11, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+8, DX
-	JMP     partialtile
-
-partial8edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial8edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z14, Z17, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z15, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z15, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z15, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VFMADD231PS Z15, Z17, Z3
-	VFMADD231PS Z14, Z17, Z4
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VFMADD231PS Z15, Z17, Z4
-	VFMADD231PS Z14, Z17, Z11
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z15, Z17, Z11
-	VFMADD231PS Z14, Z17, Z12
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VFMADD231PS Z15, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z14
-	VFMADD231PS Z16, Z14, Z12
-	VFMADD231PS Z15, Z14, Z13
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial8edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial8edgestore
-	VPXORD      Z10, Z10, Z10
-	VMAXPS      Z0, Z10, Z0
-	VMAXPS      Z1, Z10, Z1
-	VMAXPS      Z2, Z10, Z2
-	VMAXPS      Z3, Z10, Z3
-	VMAXPS      Z4, Z10, Z4
-	VMAXPS      Z11, Z10, Z11
-	VMAXPS      Z12, Z10, Z12
-	VMAXPS      Z13, Z10, Z13
-
-partial8edgestore:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z11, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+8, DX
-	JMP     partialtile
-
-partialend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
-	MOVQ CX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
-	JNE  partial
-	VZEROUPPER
-	RET
-
-// func depthwisePairsF32w3s1AVX512(a *depthwiseRowsArgs)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·depthwisePairsF32w3s1AVX512(SB), NOSPLIT, $0-8
+// func depthwiseStripsF32w3s1AVX512(a *depthwiseStripsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·depthwiseStripsF32w3s1AVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
+	XORQ CX, CX
 
-pair:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
-
-pairtile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     pairend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
+strip:
+	MOVQ    24(AX), DX
+	SUBQ    CX, DX
+	JEQ     done
+	MOVQ    72(AX), BX
+	CMPQ    CX, 80(AX)
 	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+8
-	JGE     pair8
+	CMPQ    BX, DX
+	CMOVQGT DX, BX
+	CMPQ    BX, $+6
+	JGE     strip6
+	CMPQ    BX, $+5
+	JGE     strip5
 	CMPQ    BX, $+4
-	JGE     pair4
-	CMPQ    DX, 104(AX)
-	JLT     pair1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     pair1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    40(AX), R8
-	VMOVAPS Z0, Z1
-	ADDQ    $+64, R8
+	JGE     strip4
+	MOVQ    CX, BX
+	SUBQ    96(AX), BX
 	MOVQ    32(AX), SI
-	MOVQ    144(AX), SI
+	XORQ    DI, DI
 
-pair1first:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
+strip1panel:
+	MOVQ        $+65535, R8
+	MOVQ        56(AX), DX
+	SUBQ        DI, DX
+	SHRQ        $0x02, DX
+	BZHIQ       DX, R8, R8
+	KMOVW       R8, K1
+	LEAQ        (BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K2
+	LEAQ        2(BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K3
+	MOVQ        8(AX), DX
+	VMOVUPS     64(SI), Z0
+	VMOVUPS     128(SI), Z1
+	VMOVUPS     192(SI), Z2
+	VMOVUPS     256(SI), Z3
+	VMOVUPS     320(SI), Z4
+	VMOVUPS     384(SI), Z5
+	VMOVUPS     448(SI), Z6
+	VMOVUPS     512(SI), Z7
+	VMOVUPS     576(SI), Z8
+	MOVQ        16(AX), R8
+	VMOVUPS     (SI), Z9
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
 	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	VMOVUPS     (DI), Z2
-	VMOVUPS     64(DI), Z3
-	VMOVUPS     128(DI), Z4
-	VMOVUPS     (R9), Z5
-	VFMADD231PS Z2, Z5, Z0
-	VMOVUPS     (R9)(R10*1), Z2
-	VFMADD231PS Z3, Z2, Z0
-	VMOVUPS     (R9)(R10*2), Z2
-	VFMADD231PS Z4, Z2, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair1first
-	MOVQ        32(AX), SI
-	SUBQ        144(AX), SI
-	JEQ         pair1apart
-
-pair1both:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
+	ADDQ        DI, R9
+	VMOVUPS.Z   (R9), K2, Z12
+	VFMADD231PS Z0, Z12, Z9
+	VMOVUPS.Z   (R9)(R10*1), K1, Z12
+	VFMADD231PS Z1, Z12, Z9
+	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	VFMADD231PS Z2, Z12, Z9
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+	SUBQ        $+2, R8
+	JLT         strip1single
+	VMOVUPS     (SI), Z10
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
 	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	VMOVUPS     (DI), Z2
-	VMOVUPS     64(DI), Z3
-	VMOVUPS     128(DI), Z4
-	VMOVUPS     (R8), Z5
-	VMOVUPS     64(R8), Z12
-	VMOVUPS     128(R8), Z13
-	VMOVUPS     (R9), Z14
-	VFMADD231PS Z2, Z14, Z0
-	VFMADD231PS Z5, Z14, Z1
-	VMOVUPS     (R9)(R10*1), Z2
-	VFMADD231PS Z3, Z2, Z0
-	VFMADD231PS Z12, Z2, Z1
-	VMOVUPS     (R9)(R10*2), Z2
-	VFMADD231PS Z4, Z2, Z0
-	VFMADD231PS Z13, Z2, Z1
-	ADDQ        $+192, DI
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair1both
+	ADDQ        DI, R9
+	VMOVUPS.Z   (R9), K2, Z12
+	VFMADD231PS Z3, Z12, Z9
+	VFMADD231PS Z0, Z12, Z10
+	VMOVUPS.Z   (R9)(R10*1), K1, Z12
+	VFMADD231PS Z4, Z12, Z9
+	VFMADD231PS Z1, Z12, Z10
+	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	VFMADD231PS Z5, Z12, Z9
+	VFMADD231PS Z2, Z12, Z10
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+	TESTQ       R8, R8
+	JEQ         strip1end
 
-pair1apart:
+strip1row:
+	VMOVUPS     (SI), Z11
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	VMOVUPS.Z   (R9), K2, Z12
+	VFMADD231PS Z6, Z12, Z9
+	VFMADD231PS Z3, Z12, Z10
+	VFMADD231PS Z0, Z12, Z11
+	VMOVUPS.Z   (R9)(R10*1), K1, Z12
+	VFMADD231PS Z7, Z12, Z9
+	VFMADD231PS Z4, Z12, Z10
+	VFMADD231PS Z1, Z12, Z11
+	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	VFMADD231PS Z8, Z12, Z9
+	VFMADD231PS Z5, Z12, Z10
+	VFMADD231PS Z2, Z12, Z11
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip1store
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z9, Z12, Z9
+
+strip1store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	VMOVUPS    Z9, K1, (R9)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	PREFETCHT0 (R10)
+	VMOVAPS    Z10, Z9
+	VMOVAPS    Z11, Z10
+	DECQ       R8
+	JNE        strip1row
+
+strip1end:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	VMOVUPS.Z   (R8), K2, Z12
+	VFMADD231PS Z6, Z12, Z9
+	VFMADD231PS Z3, Z12, Z10
+	VMOVUPS.Z   (R8)(R9*1), K1, Z12
+	VFMADD231PS Z7, Z12, Z9
+	VFMADD231PS Z4, Z12, Z10
+	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	VFMADD231PS Z8, Z12, Z9
+	VFMADD231PS Z5, Z12, Z10
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip1endstore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z9, Z12, Z9
+
+strip1endstore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	VMOVUPS    Z9, K1, (R8)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	PREFETCHT0 (R9)
+	VMOVAPS    Z10, Z9
+	JMP        strip1last
+
+strip1single:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	VMOVUPS.Z   (R8), K2, Z12
+	VFMADD231PS Z3, Z12, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z12
+	VFMADD231PS Z4, Z12, Z9
+	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	VFMADD231PS Z5, Z12, Z9
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	ADDQ        $+24, DX
+
+strip1last:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	VMOVUPS.Z   (R8), K2, Z12
+	VFMADD231PS Z6, Z12, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z12
+	VFMADD231PS Z7, Z12, Z9
+	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	VFMADD231PS Z8, Z12, Z9
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip1laststore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z9, Z12, Z9
+
+strip1laststore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	VMOVUPS    Z9, K1, (R8)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       $+64, DI
+	ADDQ       112(AX), SI
+	CMPQ       DI, 56(AX)
+	JLT        strip1panel
+	ADDQ       $+1, CX
+	JMP        strip
+
+strip4:
+	MOVQ CX, BX
+	SUBQ 96(AX), BX
 	MOVQ 32(AX), SI
-	LEAQ 1(SI)(SI*1), SI
-	SHLQ $0x03, SI
-	MOVQ SI, DI
-	ADDQ DI, BX
-	MOVQ 144(AX), SI
-	MOVQ SI, DI
-	SHLQ $0x04, DI
-	SUBQ DI, BX
+	XORQ DI, DI
 
-pair1second:
-	MOVL        20(BX), DI
-	IMULQ       DX, DI
-	ADDQ        8(BX), DI
-	ADDQ        (AX), DI
-	MOVL        16(BX), R9
-	VMOVUPS     (R8), Z2
-	VMOVUPS     64(R8), Z3
-	VMOVUPS     128(R8), Z4
-	VMOVUPS     (DI), Z5
-	VFMADD231PS Z2, Z5, Z1
-	VMOVUPS     (DI)(R9*1), Z2
-	VFMADD231PS Z3, Z2, Z1
-	VMOVUPS     (DI)(R9*2), Z2
-	VFMADD231PS Z4, Z2, Z1
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair1second
-	CMPQ        72(AX), $+1
-	JNE         pair1store
-	VPXORD      Z6, Z6, Z6
-	VMAXPS      Z0, Z6, Z0
-	VMAXPS      Z1, Z6, Z1
-
-pair1store:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    1(SI)(SI*1), SI
-	SHLQ    $0x03, SI
-	ADDQ    BX, SI
-	MOVQ    (SI), SI
-	SUBQ    (BX), SI
-	ADDQ    CX, SI
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (SI)
-	ADDQ    56(AX), SI
-	ADDQ    $+1, DX
-	JMP     pairtile
-
-pair1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    40(AX), R8
-	VMOVAPS Z0, Z1
-	ADDQ    $+64, R8
-	MOVQ    32(AX), SI
-	MOVQ    144(AX), SI
-
-pair1edgefirst:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
+strip4panel:
+	MOVQ        $+65535, R8
+	MOVQ        56(AX), DX
+	SUBQ        DI, DX
+	SHRQ        $0x02, DX
+	BZHIQ       DX, R8, R8
+	KMOVW       R8, K1
+	LEAQ        (BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K2
+	LEAQ        5(BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K3
+	MOVQ        8(AX), DX
+	VMOVUPS     64(SI), Z0
+	VMOVUPS     128(SI), Z1
+	VMOVUPS     192(SI), Z2
+	VMOVUPS     256(SI), Z3
+	VMOVUPS     320(SI), Z4
+	VMOVUPS     384(SI), Z5
+	VMOVUPS     448(SI), Z6
+	VMOVUPS     512(SI), Z7
+	VMOVUPS     576(SI), Z8
+	MOVQ        16(AX), R8
+	VMOVUPS     (SI), Z9
+	VMOVAPS     Z9, Z10
+	VMOVAPS     Z9, Z11
+	VMOVAPS     Z9, Z12
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
 	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	MOVQ        DX, R11
-	IMULQ       128(AX), R11
-	SUBQ        136(AX), R11
-	LEAQ        channelMask<>+0(SB), R12
-	ADDQ        $+64, R12
-	VMOVUPS     (DI), Z2
-	VMOVUPS     64(DI), Z3
-	VMOVUPS     128(DI), Z4
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z5
-	VFMADD231PS Z2, Z5, Z0
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z2
-	VFMADD231PS Z3, Z2, Z0
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z2
-	VFMADD231PS Z4, Z2, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair1edgefirst
-	MOVQ        32(AX), SI
-	SUBQ        144(AX), SI
-	JEQ         pair1edgeapart
-
-pair1edgeboth:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
-	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	MOVQ        DX, R11
-	IMULQ       128(AX), R11
-	SUBQ        136(AX), R11
-	LEAQ        channelMask<>+0(SB), R12
-	ADDQ        $+64, R12
-	VMOVUPS     (DI), Z2
-	VMOVUPS     64(DI), Z3
-	VMOVUPS     128(DI), Z4
-	VMOVUPS     (R8), Z5
-	VMOVUPS     64(R8), Z12
-	VMOVUPS     128(R8), Z13
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z14
-	VFMADD231PS Z2, Z14, Z0
-	VFMADD231PS Z5, Z14, Z1
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z2
-	VFMADD231PS Z3, Z2, Z0
-	VFMADD231PS Z12, Z2, Z1
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z2
-	VFMADD231PS Z4, Z2, Z0
-	VFMADD231PS Z13, Z2, Z1
-	ADDQ        $+192, DI
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair1edgeboth
-
-pair1edgeapart:
-	MOVQ 32(AX), SI
-	LEAQ 1(SI)(SI*1), SI
-	SHLQ $0x03, SI
-	MOVQ SI, DI
-	ADDQ DI, BX
-	MOVQ 144(AX), SI
-	MOVQ SI, DI
-	SHLQ $0x04, DI
-	SUBQ DI, BX
-
-pair1edgesecond:
-	MOVL        20(BX), DI
-	IMULQ       DX, DI
-	ADDQ        8(BX), DI
-	ADDQ        (AX), DI
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (R8), Z2
-	VMOVUPS     64(R8), Z3
-	VMOVUPS     128(R8), Z4
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z5
-	VFMADD231PS Z2, Z5, Z1
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z2
-	VFMADD231PS Z3, Z2, Z1
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z2
-	VFMADD231PS Z4, Z2, Z1
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair1edgesecond
-	CMPQ        72(AX), $+1
-	JNE         pair1edgestore
-	VPXORD      Z7, Z7, Z7
-	VMAXPS      Z0, Z7, Z0
-	VMAXPS      Z1, Z7, Z1
-
-pair1edgestore:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    1(SI)(SI*1), SI
-	SHLQ    $0x03, SI
-	ADDQ    BX, SI
-	MOVQ    (SI), SI
-	SUBQ    (BX), SI
-	ADDQ    CX, SI
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (SI)
-	ADDQ    56(AX), SI
-	ADDQ    $+1, DX
-	JMP     pairtile
-
-pair4:
-	CMPQ    DX, 104(AX)
-	JLT     pair4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     pair4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    40(AX), R8
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, R8
-	MOVQ    32(AX), SI
-	MOVQ    144(AX), SI
-
-pair4first:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
-	ADDQ        (AX), R9
-	MOVL        16(BX), R10
+	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	VMOVUPS     (R9), Z17
-	VFMADD231PS Z14, Z17, Z0
-	VMOVUPS     (R9)(R10*1), Z17
-	VFMADD231PS Z15, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	VMOVUPS     (R9)(R10*2), Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z15, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	VMOVUPS     (R9)(R11*1), Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z15, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
+	VMOVUPS.Z   (R9), K2, Z21
+	VFMADD231PS Z0, Z21, Z9
+	VMOVUPS.Z   (R9)(R10*1), K1, Z21
+	VFMADD231PS Z1, Z21, Z9
+	VFMADD231PS Z0, Z21, Z10
+	VMOVUPS.Z   (R9)(R10*2), K1, Z21
+	VFMADD231PS Z2, Z21, Z9
+	VFMADD231PS Z1, Z21, Z10
+	VFMADD231PS Z0, Z21, Z11
+	VMOVUPS.Z   (R9)(R11*1), K1, Z21
+	VFMADD231PS Z2, Z21, Z10
+	VFMADD231PS Z1, Z21, Z11
+	VFMADD231PS Z0, Z21, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS     (R9), Z14
-	VFMADD231PS Z16, Z14, Z2
-	VFMADD231PS Z15, Z14, Z3
-	VMOVUPS     (R9)(R10*1), Z14
-	VFMADD231PS Z16, Z14, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair4first
-	MOVQ        32(AX), SI
-	SUBQ        144(AX), SI
-	JEQ         pair4apart
-
-pair4both:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
+	VMOVUPS.Z   (R9), K1, Z21
+	VFMADD231PS Z2, Z21, Z11
+	VFMADD231PS Z1, Z21, Z12
+	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	VFMADD231PS Z2, Z21, Z12
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	ADDQ        $+24, DX
+	SUBQ        $+2, R8
+	JLT         strip4single
+	VMOVUPS     (SI), Z13
+	VMOVAPS     Z13, Z14
+	VMOVAPS     Z13, Z15
+	VMOVAPS     Z13, Z16
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
 	ADDQ        (AX), R9
-	MOVL        16(BX), R10
+	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	VMOVUPS     (R8), Z17
-	VMOVUPS     64(R8), Z18
-	VMOVUPS     128(R8), Z19
-	VMOVUPS     (R9), Z20
-	VFMADD231PS Z14, Z20, Z0
-	VFMADD231PS Z17, Z20, Z4
-	VMOVUPS     (R9)(R10*1), Z20
-	VFMADD231PS Z15, Z20, Z0
-	VFMADD231PS Z14, Z20, Z1
-	VFMADD231PS Z18, Z20, Z4
-	VFMADD231PS Z17, Z20, Z5
-	VMOVUPS     (R9)(R10*2), Z20
-	VFMADD231PS Z16, Z20, Z0
-	VFMADD231PS Z15, Z20, Z1
-	VFMADD231PS Z14, Z20, Z2
-	VFMADD231PS Z19, Z20, Z4
-	VFMADD231PS Z18, Z20, Z5
-	VFMADD231PS Z17, Z20, Z12
-	VMOVUPS     (R9)(R11*1), Z20
-	VFMADD231PS Z16, Z20, Z1
-	VFMADD231PS Z15, Z20, Z2
-	VFMADD231PS Z14, Z20, Z3
-	VFMADD231PS Z19, Z20, Z5
-	VFMADD231PS Z18, Z20, Z12
-	VFMADD231PS Z17, Z20, Z13
+	VMOVUPS.Z   (R9), K2, Z21
+	VFMADD231PS Z3, Z21, Z9
+	VFMADD231PS Z0, Z21, Z13
+	VMOVUPS.Z   (R9)(R10*1), K1, Z21
+	VFMADD231PS Z4, Z21, Z9
+	VFMADD231PS Z3, Z21, Z10
+	VFMADD231PS Z1, Z21, Z13
+	VFMADD231PS Z0, Z21, Z14
+	VMOVUPS.Z   (R9)(R10*2), K1, Z21
+	VFMADD231PS Z5, Z21, Z9
+	VFMADD231PS Z4, Z21, Z10
+	VFMADD231PS Z3, Z21, Z11
+	VFMADD231PS Z2, Z21, Z13
+	VFMADD231PS Z1, Z21, Z14
+	VFMADD231PS Z0, Z21, Z15
+	VMOVUPS.Z   (R9)(R11*1), K1, Z21
+	VFMADD231PS Z5, Z21, Z10
+	VFMADD231PS Z4, Z21, Z11
+	VFMADD231PS Z3, Z21, Z12
+	VFMADD231PS Z2, Z21, Z14
+	VFMADD231PS Z1, Z21, Z15
+	VFMADD231PS Z0, Z21, Z16
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS     (R9), Z14
-	VFMADD231PS Z16, Z14, Z2
-	VFMADD231PS Z15, Z14, Z3
-	VFMADD231PS Z19, Z14, Z12
-	VFMADD231PS Z18, Z14, Z13
-	VMOVUPS     (R9)(R10*1), Z14
-	VFMADD231PS Z16, Z14, Z3
-	VFMADD231PS Z19, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair4both
+	VMOVUPS.Z   (R9), K1, Z21
+	VFMADD231PS Z5, Z21, Z11
+	VFMADD231PS Z4, Z21, Z12
+	VFMADD231PS Z2, Z21, Z15
+	VFMADD231PS Z1, Z21, Z16
+	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	VFMADD231PS Z5, Z21, Z12
+	VFMADD231PS Z2, Z21, Z16
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	ADDQ        $+24, DX
+	TESTQ       R8, R8
+	JEQ         strip4end
 
-pair4apart:
-	MOVQ 32(AX), SI
-	LEAQ 1(SI)(SI*1), SI
-	SHLQ $0x03, SI
-	MOVQ SI, DI
-	ADDQ DI, BX
-	MOVQ 144(AX), SI
-	MOVQ SI, DI
-	SHLQ $0x04, DI
-	SUBQ DI, BX
+strip4row:
+	VMOVUPS     (SI), Z17
+	VMOVAPS     Z17, Z18
+	VMOVAPS     Z17, Z19
+	VMOVAPS     Z17, Z20
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z21
+	VFMADD231PS Z6, Z21, Z9
+	VFMADD231PS Z3, Z21, Z13
+	VFMADD231PS Z0, Z21, Z17
+	VMOVUPS.Z   (R9)(R10*1), K1, Z21
+	VFMADD231PS Z7, Z21, Z9
+	VFMADD231PS Z6, Z21, Z10
+	VFMADD231PS Z4, Z21, Z13
+	VFMADD231PS Z3, Z21, Z14
+	VFMADD231PS Z1, Z21, Z17
+	VFMADD231PS Z0, Z21, Z18
+	VMOVUPS.Z   (R9)(R10*2), K1, Z21
+	VFMADD231PS Z8, Z21, Z9
+	VFMADD231PS Z7, Z21, Z10
+	VFMADD231PS Z6, Z21, Z11
+	VFMADD231PS Z5, Z21, Z13
+	VFMADD231PS Z4, Z21, Z14
+	VFMADD231PS Z3, Z21, Z15
+	VFMADD231PS Z2, Z21, Z17
+	VFMADD231PS Z1, Z21, Z18
+	VFMADD231PS Z0, Z21, Z19
+	VMOVUPS.Z   (R9)(R11*1), K1, Z21
+	VFMADD231PS Z8, Z21, Z10
+	VFMADD231PS Z7, Z21, Z11
+	VFMADD231PS Z6, Z21, Z12
+	VFMADD231PS Z5, Z21, Z14
+	VFMADD231PS Z4, Z21, Z15
+	VFMADD231PS Z3, Z21, Z16
+	VFMADD231PS Z2, Z21, Z18
+	VFMADD231PS Z1, Z21, Z19
+	VFMADD231PS Z0, Z21, Z20
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z21
+	VFMADD231PS Z8, Z21, Z11
+	VFMADD231PS Z7, Z21, Z12
+	VFMADD231PS Z5, Z21, Z15
+	VFMADD231PS Z4, Z21, Z16
+	VFMADD231PS Z2, Z21, Z19
+	VFMADD231PS Z1, Z21, Z20
+	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	VFMADD231PS Z8, Z21, Z12
+	VFMADD231PS Z5, Z21, Z16
+	VFMADD231PS Z2, Z21, Z20
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip4store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z9, Z21, Z9
+	VMAXPS      Z10, Z21, Z10
+	VMAXPS      Z11, Z21, Z11
+	VMAXPS      Z12, Z21, Z12
 
-pair4second:
-	MOVL        20(BX), DI
-	IMULQ       DX, DI
-	ADDQ        8(BX), DI
-	ADDQ        (AX), DI
-	MOVL        16(BX), R9
+strip4store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    Z9, K1, (R9)
+	VMOVUPS    Z10, K1, (R9)(R10*1)
+	VMOVUPS    Z11, K1, (R9)(R10*2)
+	VMOVUPS    Z12, K1, (R9)(R11*1)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	VMOVAPS    Z13, Z9
+	VMOVAPS    Z14, Z10
+	VMOVAPS    Z15, Z11
+	VMOVAPS    Z16, Z12
+	VMOVAPS    Z17, Z13
+	VMOVAPS    Z18, Z14
+	VMOVAPS    Z19, Z15
+	VMOVAPS    Z20, Z16
+	DECQ       R8
+	JNE        strip4row
+
+strip4end:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (R8), Z14
-	VMOVUPS     64(R8), Z15
-	VMOVUPS     128(R8), Z16
-	VMOVUPS     (DI), Z17
-	VFMADD231PS Z14, Z17, Z4
-	VMOVUPS     (DI)(R9*1), Z17
-	VFMADD231PS Z15, Z17, Z4
-	VFMADD231PS Z14, Z17, Z5
-	VMOVUPS     (DI)(R9*2), Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z15, Z17, Z5
-	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS     (DI)(R10*1), Z17
-	VFMADD231PS Z16, Z17, Z5
-	VFMADD231PS Z15, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	LEAQ        (DI)(R9*4), DI
-	VMOVUPS     (DI), Z14
-	VFMADD231PS Z16, Z14, Z12
-	VFMADD231PS Z15, Z14, Z13
-	VMOVUPS     (DI)(R9*1), Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair4second
-	CMPQ        72(AX), $+1
-	JNE         pair4store
-	VPXORD      Z8, Z8, Z8
-	VMAXPS      Z0, Z8, Z0
-	VMAXPS      Z1, Z8, Z1
-	VMAXPS      Z2, Z8, Z2
-	VMAXPS      Z3, Z8, Z3
-	VMAXPS      Z4, Z8, Z4
-	VMAXPS      Z5, Z8, Z5
-	VMAXPS      Z12, Z8, Z12
-	VMAXPS      Z13, Z8, Z13
-
-pair4store:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    1(SI)(SI*1), SI
-	SHLQ    $0x03, SI
-	ADDQ    BX, SI
-	MOVQ    (SI), SI
-	SUBQ    (BX), SI
-	ADDQ    CX, SI
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z5, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z12, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z13, (SI)
-	ADDQ    56(AX), SI
-	ADDQ    $+4, DX
-	JMP     pairtile
-
-pair4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    40(AX), R8
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, R8
-	MOVQ    32(AX), SI
-	MOVQ    144(AX), SI
-
-pair4edgefirst:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
+	VMOVUPS.Z   (R8), K2, Z21
+	VFMADD231PS Z6, Z21, Z9
+	VFMADD231PS Z3, Z21, Z13
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z7, Z21, Z9
+	VFMADD231PS Z6, Z21, Z10
+	VFMADD231PS Z4, Z21, Z13
+	VFMADD231PS Z3, Z21, Z14
+	VMOVUPS.Z   (R8)(R9*2), K1, Z21
+	VFMADD231PS Z8, Z21, Z9
+	VFMADD231PS Z7, Z21, Z10
+	VFMADD231PS Z6, Z21, Z11
+	VFMADD231PS Z5, Z21, Z13
+	VFMADD231PS Z4, Z21, Z14
+	VFMADD231PS Z3, Z21, Z15
+	VMOVUPS.Z   (R8)(R10*1), K1, Z21
+	VFMADD231PS Z8, Z21, Z10
+	VFMADD231PS Z7, Z21, Z11
+	VFMADD231PS Z6, Z21, Z12
+	VFMADD231PS Z5, Z21, Z14
+	VFMADD231PS Z4, Z21, Z15
+	VFMADD231PS Z3, Z21, Z16
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z21
+	VFMADD231PS Z8, Z21, Z11
+	VFMADD231PS Z7, Z21, Z12
+	VFMADD231PS Z5, Z21, Z15
+	VFMADD231PS Z4, Z21, Z16
+	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	VFMADD231PS Z8, Z21, Z12
+	VFMADD231PS Z5, Z21, Z16
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
 	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	MOVQ        DX, R11
-	IMULQ       128(AX), R11
-	SUBQ        136(AX), R11
-	LEAQ        channelMask<>+0(SB), R12
-	ADDQ        $+64, R12
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z17
-	VFMADD231PS Z14, Z17, Z0
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z17
-	VFMADD231PS Z15, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z15, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z15, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z14
-	VFMADD231PS Z16, Z14, Z2
-	VFMADD231PS Z15, Z14, Z3
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z14
-	VFMADD231PS Z16, Z14, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair4edgefirst
-	MOVQ        32(AX), SI
-	SUBQ        144(AX), SI
-	JEQ         pair4edgeapart
-
-pair4edgeboth:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
-	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	MOVQ        DX, R11
-	IMULQ       128(AX), R11
-	SUBQ        136(AX), R11
-	LEAQ        channelMask<>+0(SB), R12
-	ADDQ        $+64, R12
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	VMOVUPS     (R8), Z17
-	VMOVUPS     64(R8), Z18
-	VMOVUPS     128(R8), Z19
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z20
-	VFMADD231PS Z14, Z20, Z0
-	VFMADD231PS Z17, Z20, Z4
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z20
-	VFMADD231PS Z15, Z20, Z0
-	VFMADD231PS Z14, Z20, Z1
-	VFMADD231PS Z18, Z20, Z4
-	VFMADD231PS Z17, Z20, Z5
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z20
-	VFMADD231PS Z16, Z20, Z0
-	VFMADD231PS Z15, Z20, Z1
-	VFMADD231PS Z14, Z20, Z2
-	VFMADD231PS Z19, Z20, Z4
-	VFMADD231PS Z18, Z20, Z5
-	VFMADD231PS Z17, Z20, Z12
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z20
-	VFMADD231PS Z16, Z20, Z1
-	VFMADD231PS Z15, Z20, Z2
-	VFMADD231PS Z14, Z20, Z3
-	VFMADD231PS Z19, Z20, Z5
-	VFMADD231PS Z18, Z20, Z12
-	VFMADD231PS Z17, Z20, Z13
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z14
-	VFMADD231PS Z16, Z14, Z2
-	VFMADD231PS Z15, Z14, Z3
-	VFMADD231PS Z19, Z14, Z12
-	VFMADD231PS Z18, Z14, Z13
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z14
-	VFMADD231PS Z16, Z14, Z3
-	VFMADD231PS Z19, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair4edgeboth
-
-pair4edgeapart:
-	MOVQ 32(AX), SI
-	LEAQ 1(SI)(SI*1), SI
-	SHLQ $0x03, SI
-	MOVQ SI, DI
-	ADDQ DI, BX
-	MOVQ 144(AX), SI
-	MOVQ SI, DI
-	SHLQ $0x04, DI
-	SUBQ DI, BX
-
-pair4edgesecond:
-	MOVL        20(BX), DI
-	IMULQ       DX, DI
-	ADDQ        8(BX), DI
-	ADDQ        (AX), DI
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (R8), Z14
-	VMOVUPS     64(R8), Z15
-	VMOVUPS     128(R8), Z16
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z14, Z17, Z4
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z4
-	VFMADD231PS Z14, Z17, Z5
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z15, Z17, Z5
-	VFMADD231PS Z14, Z17, Z12
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z5
-	VFMADD231PS Z15, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z14
-	VFMADD231PS Z16, Z14, Z12
-	VFMADD231PS Z15, Z14, Z13
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair4edgesecond
-	CMPQ        72(AX), $+1
-	JNE         pair4edgestore
-	VPXORD      Z9, Z9, Z9
-	VMAXPS      Z0, Z9, Z0
-	VMAXPS      Z1, Z9, Z1
-	VMAXPS      Z2, Z9, Z2
-	VMAXPS      Z3, Z9, Z3
-	VMAXPS      Z4, Z9, Z4
-	VMAXPS      Z5, Z9, Z5
-	VMAXPS      Z12, Z9, Z12
-	VMAXPS      Z13, Z9, Z13
-
-pair4edgestore:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    1(SI)(SI*1), SI
-	SHLQ    $0x03, SI
-	ADDQ    BX, SI
-	MOVQ    (SI), SI
-	SUBQ    (BX), SI
-	ADDQ    CX, SI
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z5, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z12, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z13, (SI)
-	ADDQ    56(AX), SI
-	ADDQ    $+4, DX
-	JMP     pairtile
-
-pair8:
-	CMPQ    DX, 104(AX)
-	JLT     pair8edge
-	LEAQ    8(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     pair8edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    40(AX), R8
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z0, Z21
-	ADDQ    $+64, R8
-	MOVQ    32(AX), SI
-	MOVQ    144(AX), SI
-
-pair8first:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
-	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	LEAQ        (R10)(R10*2), R11
-	VMOVUPS     (DI), Z22
-	VMOVUPS     64(DI), Z23
-	VMOVUPS     128(DI), Z24
-	VMOVUPS     (R9), Z25
-	VFMADD231PS Z22, Z25, Z0
-	VMOVUPS     (R9)(R10*1), Z25
-	VFMADD231PS Z23, Z25, Z0
-	VFMADD231PS Z22, Z25, Z1
-	VMOVUPS     (R9)(R10*2), Z25
-	VFMADD231PS Z24, Z25, Z0
-	VFMADD231PS Z23, Z25, Z1
-	VFMADD231PS Z22, Z25, Z2
-	VMOVUPS     (R9)(R11*1), Z25
-	VFMADD231PS Z24, Z25, Z1
-	VFMADD231PS Z23, Z25, Z2
-	VFMADD231PS Z22, Z25, Z3
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS     (R9), Z25
-	VFMADD231PS Z24, Z25, Z2
-	VFMADD231PS Z23, Z25, Z3
-	VFMADD231PS Z22, Z25, Z4
-	VMOVUPS     (R9)(R10*1), Z25
-	VFMADD231PS Z24, Z25, Z3
-	VFMADD231PS Z23, Z25, Z4
-	VFMADD231PS Z22, Z25, Z5
-	VMOVUPS     (R9)(R10*2), Z25
-	VFMADD231PS Z24, Z25, Z4
-	VFMADD231PS Z23, Z25, Z5
-	VFMADD231PS Z22, Z25, Z12
-	VMOVUPS     (R9)(R11*1), Z25
-	VFMADD231PS Z24, Z25, Z5
-	VFMADD231PS Z23, Z25, Z12
-	VFMADD231PS Z22, Z25, Z13
-	LEAQ        (R9)(R10*4), R9
-	VMOVUPS     (R9), Z22
-	VFMADD231PS Z24, Z22, Z12
-	VFMADD231PS Z23, Z22, Z13
-	VMOVUPS     (R9)(R10*1), Z22
-	VFMADD231PS Z24, Z22, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair8first
-	MOVQ        32(AX), SI
-	SUBQ        144(AX), SI
-	JEQ         pair8apart
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip4endstore
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z9, Z21, Z9
+	VMAXPS      Z10, Z21, Z10
+	VMAXPS      Z11, Z21, Z11
+	VMAXPS      Z12, Z21, Z12
 
-pair8both:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
-	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	LEAQ        (R10)(R10*2), R11
-	VMOVUPS     (DI), Z22
-	VMOVUPS     64(DI), Z23
-	VMOVUPS     128(DI), Z24
-	VMOVUPS     (R8), Z25
-	VMOVUPS     64(R8), Z26
-	VMOVUPS     128(R8), Z27
-	VMOVUPS     (R9), Z28
-	VFMADD231PS Z22, Z28, Z0
-	VFMADD231PS Z25, Z28, Z14
-	VMOVUPS     (R9)(R10*1), Z28
-	VFMADD231PS Z23, Z28, Z0
-	VFMADD231PS Z22, Z28, Z1
-	VFMADD231PS Z26, Z28, Z14
-	VFMADD231PS Z25, Z28, Z15
-	VMOVUPS     (R9)(R10*2), Z28
-	VFMADD231PS Z24, Z28, Z0
-	VFMADD231PS Z23, Z28, Z1
-	VFMADD231PS Z22, Z28, Z2
-	VFMADD231PS Z27, Z28, Z14
-	VFMADD231PS Z26, Z28, Z15
-	VFMADD231PS Z25, Z28, Z16
-	VMOVUPS     (R9)(R11*1), Z28
-	VFMADD231PS Z24, Z28, Z1
-	VFMADD231PS Z23, Z28, Z2
-	VFMADD231PS Z22, Z28, Z3
-	VFMADD231PS Z27, Z28, Z15
-	VFMADD231PS Z26, Z28, Z16
-	VFMADD231PS Z25, Z28, Z17
-	LEAQ        (R9)(R10*4), R9
-	VMOVUPS     (R9), Z28
-	VFMADD231PS Z24, Z28, Z2
-	VFMADD231PS Z23, Z28, Z3
-	VFMADD231PS Z22, Z28, Z4
-	VFMADD231PS Z27, Z28, Z16
-	VFMADD231PS Z26, Z28, Z17
-	VFMADD231PS Z25, Z28, Z18
-	VMOVUPS     (R9)(R10*1), Z28
-	VFMADD231PS Z24, Z28, Z3
-	VFMADD231PS Z23, Z28, Z4
-	VFMADD231PS Z22, Z28, Z5
-	VFMADD231PS Z27, Z28, Z17
-	VFMADD231PS Z26, Z28, Z18
-	VFMADD231PS Z25, Z28, Z19
-	VMOVUPS     (R9)(R10*2), Z28
-	VFMADD231PS Z24, Z28, Z4
-	VFMADD231PS Z23, Z28, Z5
-	VFMADD231PS Z22, Z28, Z12
-	VFMADD231PS Z27, Z28, Z18
-	VFMADD231PS Z26, Z28, Z19
-	VFMADD231PS Z25, Z28, Z20
-	VMOVUPS     (R9)(R11*1), Z28
-	VFMADD231PS Z24, Z28, Z5
-	VFMADD231PS Z23, Z28, Z12
-	VFMADD231PS Z22, Z28, Z13
-	VFMADD231PS Z27, Z28, Z19
-	VFMADD231PS Z26, Z28, Z20
-	VFMADD231PS Z25, Z28, Z21
-	LEAQ        (R9)(R10*4), R9
-	VMOVUPS     (R9), Z22
-	VFMADD231PS Z24, Z22, Z12
-	VFMADD231PS Z23, Z22, Z13
-	VFMADD231PS Z27, Z22, Z20
-	VFMADD231PS Z26, Z22, Z21
-	VMOVUPS     (R9)(R10*1), Z22
-	VFMADD231PS Z24, Z22, Z13
-	VFMADD231PS Z27, Z22, Z21
-	ADDQ        $+192, DI
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair8both
+strip4endstore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	LEAQ       (R9)(R9*2), R10
+	VMOVUPS    Z9, K1, (R8)
+	VMOVUPS    Z10, K1, (R8)(R9*1)
+	VMOVUPS    Z11, K1, (R8)(R9*2)
+	VMOVUPS    Z12, K1, (R8)(R10*1)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R8*1)
+	VMOVAPS    Z13, Z9
+	VMOVAPS    Z14, Z10
+	VMOVAPS    Z15, Z11
+	VMOVAPS    Z16, Z12
+	JMP        strip4last
 
-pair8apart:
-	MOVQ 32(AX), SI
-	LEAQ 1(SI)(SI*1), SI
-	SHLQ $0x03, SI
-	MOVQ SI, DI
-	ADDQ DI, BX
-	MOVQ 144(AX), SI
-	MOVQ SI, DI
-	SHLQ $0x04, DI
-	SUBQ DI, BX
-
-pair8second:
-	MOVL        20(BX), DI
-	IMULQ       DX, DI
-	ADDQ        8(BX), DI
-	ADDQ        (AX), DI
-	MOVL        16(BX), R9
+strip4single:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (R8), Z22
-	VMOVUPS     64(R8), Z23
-	VMOVUPS     128(R8), Z24
-	VMOVUPS     (DI), Z25
-	VFMADD231PS Z22, Z25, Z14
-	VMOVUPS     (DI)(R9*1), Z25
-	VFMADD231PS Z23, Z25, Z14
-	VFMADD231PS Z22, Z25, Z15
-	VMOVUPS     (DI)(R9*2), Z25
-	VFMADD231PS Z24, Z25, Z14
-	VFMADD231PS Z23, Z25, Z15
-	VFMADD231PS Z22, Z25, Z16
-	VMOVUPS     (DI)(R10*1), Z25
-	VFMADD231PS Z24, Z25, Z15
-	VFMADD231PS Z23, Z25, Z16
-	VFMADD231PS Z22, Z25, Z17
-	LEAQ        (DI)(R9*4), DI
-	VMOVUPS     (DI), Z25
-	VFMADD231PS Z24, Z25, Z16
-	VFMADD231PS Z23, Z25, Z17
-	VFMADD231PS Z22, Z25, Z18
-	VMOVUPS     (DI)(R9*1), Z25
-	VFMADD231PS Z24, Z25, Z17
-	VFMADD231PS Z23, Z25, Z18
-	VFMADD231PS Z22, Z25, Z19
-	VMOVUPS     (DI)(R9*2), Z25
-	VFMADD231PS Z24, Z25, Z18
-	VFMADD231PS Z23, Z25, Z19
-	VFMADD231PS Z22, Z25, Z20
-	VMOVUPS     (DI)(R10*1), Z25
-	VFMADD231PS Z24, Z25, Z19
-	VFMADD231PS Z23, Z25, Z20
-	VFMADD231PS Z22, Z25, Z21
-	LEAQ        (DI)(R9*4), DI
-	VMOVUPS     (DI), Z22
-	VFMADD231PS Z24, Z22, Z20
-	VFMADD231PS Z23, Z22, Z21
-	VMOVUPS     (DI)(R9*1), Z22
-	VFMADD231PS Z24, Z22, Z21
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair8second
-	CMPQ        72(AX), $+1
-	JNE         pair8store
-	VPXORD      Z10, Z10, Z10
-	VMAXPS      Z0, Z10, Z0
-	VMAXPS      Z1, Z10, Z1
-	VMAXPS      Z2, Z10, Z2
-	VMAXPS      Z3, Z10, Z3
-	VMAXPS      Z4, Z10, Z4
-	VMAXPS      Z5, Z10, Z5
-	VMAXPS      Z12, Z10, Z12
-	VMAXPS      Z13, Z10, Z13
-	VMAXPS      Z14, Z10, Z14
-	VMAXPS      Z15, Z10, Z15
-	VMAXPS      Z16, Z10, Z16
-	VMAXPS      Z17, Z10, Z17
-	VMAXPS      Z18, Z10, Z18
-	VMAXPS      Z19, Z10, Z19
-	VMAXPS      Z20, Z10, Z20
-	VMAXPS      Z21, Z10, Z21
-
-pair8store:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    1(SI)(SI*1), SI
-	SHLQ    $0x03, SI
-	ADDQ    BX, SI
-	MOVQ    (SI), SI
-	SUBQ    (BX), SI
-	ADDQ    CX, SI
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z5, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z14, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z15, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z16, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z17, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z18, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z19, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z20, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z21, (SI)
-	ADDQ    56(AX), SI
-	ADDQ    $+8, DX
-	JMP     pairtile
-
-pair8edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    40(AX), R8
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z15
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z17
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z19
-	VMOVAPS Z0, Z20
-	VMOVAPS Z0, Z21
-	ADDQ    $+64, R8
-	MOVQ    32(AX), SI
-	MOVQ    144(AX), SI
-
-pair8edgefirst:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
+	VMOVUPS.Z   (R8), K2, Z21
+	VFMADD231PS Z3, Z21, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z4, Z21, Z9
+	VFMADD231PS Z3, Z21, Z10
+	VMOVUPS.Z   (R8)(R9*2), K1, Z21
+	VFMADD231PS Z5, Z21, Z9
+	VFMADD231PS Z4, Z21, Z10
+	VFMADD231PS Z3, Z21, Z11
+	VMOVUPS.Z   (R8)(R10*1), K1, Z21
+	VFMADD231PS Z5, Z21, Z10
+	VFMADD231PS Z4, Z21, Z11
+	VFMADD231PS Z3, Z21, Z12
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z21
+	VFMADD231PS Z5, Z21, Z11
+	VFMADD231PS Z4, Z21, Z12
+	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	VFMADD231PS Z5, Z21, Z12
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
 	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	MOVQ        DX, R11
-	IMULQ       128(AX), R11
-	SUBQ        136(AX), R11
-	LEAQ        channelMask<>+0(SB), R12
-	ADDQ        $+64, R12
-	VMOVUPS     (DI), Z22
-	VMOVUPS     64(DI), Z23
-	VMOVUPS     128(DI), Z24
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z25
-	VFMADD231PS Z22, Z25, Z0
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z25
-	VFMADD231PS Z23, Z25, Z0
-	VFMADD231PS Z22, Z25, Z1
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z25
-	VFMADD231PS Z24, Z25, Z0
-	VFMADD231PS Z23, Z25, Z1
-	VFMADD231PS Z22, Z25, Z2
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z25
-	VFMADD231PS Z24, Z25, Z1
-	VFMADD231PS Z23, Z25, Z2
-	VFMADD231PS Z22, Z25, Z3
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z25
-	VFMADD231PS Z24, Z25, Z2
-	VFMADD231PS Z23, Z25, Z3
-	VFMADD231PS Z22, Z25, Z4
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z25
-	VFMADD231PS Z24, Z25, Z3
-	VFMADD231PS Z23, Z25, Z4
-	VFMADD231PS Z22, Z25, Z5
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z25
-	VFMADD231PS Z24, Z25, Z4
-	VFMADD231PS Z23, Z25, Z5
-	VFMADD231PS Z22, Z25, Z12
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z25
-	VFMADD231PS Z24, Z25, Z5
-	VFMADD231PS Z23, Z25, Z12
-	VFMADD231PS Z22, Z25, Z13
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z22
-	VFMADD231PS Z24, Z22, Z12
-	VFMADD231PS Z23, Z22, Z13
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z22
-	VFMADD231PS Z24, Z22, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair8edgefirst
-	MOVQ        32(AX), SI
-	SUBQ        144(AX), SI
-	JEQ         pair8edgeapart
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	ADDQ        $+24, DX
 
-pair8edgeboth:
-	MOVL        20(BX), R9
-	IMULQ       DX, R9
-	ADDQ        8(BX), R9
+strip4last:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS.Z   (R8), K2, Z21
+	VFMADD231PS Z6, Z21, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z7, Z21, Z9
+	VFMADD231PS Z6, Z21, Z10
+	VMOVUPS.Z   (R8)(R9*2), K1, Z21
+	VFMADD231PS Z8, Z21, Z9
+	VFMADD231PS Z7, Z21, Z10
+	VFMADD231PS Z6, Z21, Z11
+	VMOVUPS.Z   (R8)(R10*1), K1, Z21
+	VFMADD231PS Z8, Z21, Z10
+	VFMADD231PS Z7, Z21, Z11
+	VFMADD231PS Z6, Z21, Z12
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z21
+	VFMADD231PS Z8, Z21, Z11
+	VFMADD231PS Z7, Z21, Z12
+	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	VFMADD231PS Z8, Z21, Z12
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
 	ADDQ        (AX), R9
-	MOVL        16(BX), R10
-	MOVQ        DX, R11
-	IMULQ       128(AX), R11
-	SUBQ        136(AX), R11
-	LEAQ        channelMask<>+0(SB), R12
-	ADDQ        $+64, R12
-	VMOVUPS     (DI), Z22
-	VMOVUPS     64(DI), Z23
-	VMOVUPS     128(DI), Z24
-	VMOVUPS     (R8), Z25
-	VMOVUPS     64(R8), Z26
-	VMOVUPS     128(R8), Z27
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z28
-	VFMADD231PS Z22, Z28, Z0
-	VFMADD231PS Z25, Z28, Z14
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z28
-	VFMADD231PS Z23, Z28, Z0
-	VFMADD231PS Z22, Z28, Z1
-	VFMADD231PS Z26, Z28, Z14
-	VFMADD231PS Z25, Z28, Z15
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z28
-	VFMADD231PS Z24, Z28, Z0
-	VFMADD231PS Z23, Z28, Z1
-	VFMADD231PS Z22, Z28, Z2
-	VFMADD231PS Z27, Z28, Z14
-	VFMADD231PS Z26, Z28, Z15
-	VFMADD231PS Z25, Z28, Z16
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z28
-	VFMADD231PS Z24, Z28, Z1
-	VFMADD231PS Z23, Z28, Z2
-	VFMADD231PS Z22, Z28, Z3
-	VFMADD231PS Z27, Z28, Z15
-	VFMADD231PS Z26, Z28, Z16
-	VFMADD231PS Z25, Z28, Z17
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z28
-	VFMADD231PS Z24, Z28, Z2
-	VFMADD231PS Z23, Z28, Z3
-	VFMADD231PS Z22, Z28, Z4
-	VFMADD231PS Z27, Z28, Z16
-	VFMADD231PS Z26, Z28, Z17
-	VFMADD231PS Z25, Z28, Z18
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z28
-	VFMADD231PS Z24, Z28, Z3
-	VFMADD231PS Z23, Z28, Z4
-	VFMADD231PS Z22, Z28, Z5
-	VFMADD231PS Z27, Z28, Z17
-	VFMADD231PS Z26, Z28, Z18
-	VFMADD231PS Z25, Z28, Z19
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z28
-	VFMADD231PS Z24, Z28, Z4
-	VFMADD231PS Z23, Z28, Z5
-	VFMADD231PS Z22, Z28, Z12
-	VFMADD231PS Z27, Z28, Z18
-	VFMADD231PS Z26, Z28, Z19
-	VFMADD231PS Z25, Z28, Z20
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z28
-	VFMADD231PS Z24, Z28, Z5
-	VFMADD231PS Z23, Z28, Z12
-	VFMADD231PS Z22, Z28, Z13
-	VFMADD231PS Z27, Z28, Z19
-	VFMADD231PS Z26, Z28, Z20
-	VFMADD231PS Z25, Z28, Z21
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z22
-	VFMADD231PS Z24, Z22, Z12
-	VFMADD231PS Z23, Z22, Z13
-	VFMADD231PS Z27, Z22, Z20
-	VFMADD231PS Z26, Z22, Z21
-	ADDQ        R10, R9
-	INCQ        R11
-	MOVQ        R9, R13
-	CMPQ        R11, 120(AX)
-	CMOVQCC     R12, R13
-	VMOVUPS     (R13), Z22
-	VFMADD231PS Z24, Z22, Z13
-	VFMADD231PS Z27, Z22, Z21
-	ADDQ        $+192, DI
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair8edgeboth
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip4laststore
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z9, Z21, Z9
+	VMAXPS      Z10, Z21, Z10
+	VMAXPS      Z11, Z21, Z11
+	VMAXPS      Z12, Z21, Z12
 
-pair8edgeapart:
+strip4laststore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	LEAQ       (R9)(R9*2), R10
+	VMOVUPS    Z9, K1, (R8)
+	VMOVUPS    Z10, K1, (R8)(R9*1)
+	VMOVUPS    Z11, K1, (R8)(R9*2)
+	VMOVUPS    Z12, K1, (R8)(R10*1)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), DX
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(DX*1)
+	ADDQ       $+64, DI
+	ADDQ       112(AX), SI
+	CMPQ       DI, 56(AX)
+	JLT        strip4panel
+	ADDQ       $+4, CX
+	JMP        strip
+
+strip5:
+	MOVQ CX, BX
+	SUBQ 96(AX), BX
 	MOVQ 32(AX), SI
-	LEAQ 1(SI)(SI*1), SI
-	SHLQ $0x03, SI
-	MOVQ SI, DI
-	ADDQ DI, BX
-	MOVQ 144(AX), SI
-	MOVQ SI, DI
-	SHLQ $0x04, DI
-	SUBQ DI, BX
+	XORQ DI, DI
 
-pair8edgesecond:
-	MOVL        20(BX), DI
-	IMULQ       DX, DI
-	ADDQ        8(BX), DI
-	ADDQ        (AX), DI
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (R8), Z22
-	VMOVUPS     64(R8), Z23
-	VMOVUPS     128(R8), Z24
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z25
-	VFMADD231PS Z22, Z25, Z14
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z25
-	VFMADD231PS Z23, Z25, Z14
-	VFMADD231PS Z22, Z25, Z15
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z25
-	VFMADD231PS Z24, Z25, Z14
-	VFMADD231PS Z23, Z25, Z15
-	VFMADD231PS Z22, Z25, Z16
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z25
-	VFMADD231PS Z24, Z25, Z15
-	VFMADD231PS Z23, Z25, Z16
-	VFMADD231PS Z22, Z25, Z17
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z25
-	VFMADD231PS Z24, Z25, Z16
-	VFMADD231PS Z23, Z25, Z17
-	VFMADD231PS Z22, Z25, Z18
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z25
-	VFMADD231PS Z24, Z25, Z17
-	VFMADD231PS Z23, Z25, Z18
-	VFMADD231PS Z22, Z25, Z19
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z25
-	VFMADD231PS Z24, Z25, Z18
-	VFMADD231PS Z23, Z25, Z19
-	VFMADD231PS Z22, Z25, Z20
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z25
-	VFMADD231PS Z24, Z25, Z19
-	VFMADD231PS Z23, Z25, Z20
-	VFMADD231PS Z22, Z25, Z21
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z22
-	VFMADD231PS Z24, Z22, Z20
-	VFMADD231PS Z23, Z22, Z21
-	ADDQ        R9, DI
-	INCQ        R10
-	MOVQ        DI, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z22
-	VFMADD231PS Z24, Z22, Z21
-	ADDQ        $+192, R8
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         pair8edgesecond
-	CMPQ        72(AX), $+1
-	JNE         pair8edgestore
+strip5panel:
+	MOVQ        $+65535, R8
+	MOVQ        56(AX), DX
+	SUBQ        DI, DX
+	SHRQ        $0x02, DX
+	BZHIQ       DX, R8, R8
+	KMOVW       R8, K1
+	LEAQ        (BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K2
+	LEAQ        6(BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K3
+	MOVQ        8(AX), DX
+	VMOVUPS     64(SI), Z0
+	VMOVUPS     128(SI), Z1
+	VMOVUPS     192(SI), Z2
+	VMOVUPS     256(SI), Z3
+	VMOVUPS     320(SI), Z4
+	VMOVUPS     384(SI), Z5
+	VMOVUPS     448(SI), Z6
+	VMOVUPS     512(SI), Z7
+	VMOVUPS     576(SI), Z8
+	MOVQ        16(AX), R8
+	VMOVUPS     (SI), Z9
+	VMOVAPS     Z9, Z10
+	VMOVAPS     Z9, Z11
+	VMOVAPS     Z9, Z12
+	VMOVAPS     Z9, Z13
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z24
+	VFMADD231PS Z0, Z24, Z9
+	VMOVUPS.Z   (R9)(R10*1), K1, Z24
+	VFMADD231PS Z1, Z24, Z9
+	VFMADD231PS Z0, Z24, Z10
+	VMOVUPS.Z   (R9)(R10*2), K1, Z24
+	VFMADD231PS Z2, Z24, Z9
+	VFMADD231PS Z1, Z24, Z10
+	VFMADD231PS Z0, Z24, Z11
+	VMOVUPS.Z   (R9)(R11*1), K1, Z24
+	VFMADD231PS Z2, Z24, Z10
+	VFMADD231PS Z1, Z24, Z11
+	VFMADD231PS Z0, Z24, Z12
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z24
+	VFMADD231PS Z2, Z24, Z11
+	VFMADD231PS Z1, Z24, Z12
+	VFMADD231PS Z0, Z24, Z13
+	VMOVUPS.Z   (R9)(R10*1), K1, Z24
+	VFMADD231PS Z2, Z24, Z12
+	VFMADD231PS Z1, Z24, Z13
+	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	VFMADD231PS Z2, Z24, Z13
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+	SUBQ        $+2, R8
+	JLT         strip5single
+	VMOVUPS     (SI), Z14
+	VMOVAPS     Z14, Z15
+	VMOVAPS     Z14, Z16
+	VMOVAPS     Z14, Z17
+	VMOVAPS     Z14, Z18
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z24
+	VFMADD231PS Z3, Z24, Z9
+	VFMADD231PS Z0, Z24, Z14
+	VMOVUPS.Z   (R9)(R10*1), K1, Z24
+	VFMADD231PS Z4, Z24, Z9
+	VFMADD231PS Z3, Z24, Z10
+	VFMADD231PS Z1, Z24, Z14
+	VFMADD231PS Z0, Z24, Z15
+	VMOVUPS.Z   (R9)(R10*2), K1, Z24
+	VFMADD231PS Z5, Z24, Z9
+	VFMADD231PS Z4, Z24, Z10
+	VFMADD231PS Z3, Z24, Z11
+	VFMADD231PS Z2, Z24, Z14
+	VFMADD231PS Z1, Z24, Z15
+	VFMADD231PS Z0, Z24, Z16
+	VMOVUPS.Z   (R9)(R11*1), K1, Z24
+	VFMADD231PS Z5, Z24, Z10
+	VFMADD231PS Z4, Z24, Z11
+	VFMADD231PS Z3, Z24, Z12
+	VFMADD231PS Z2, Z24, Z15
+	VFMADD231PS Z1, Z24, Z16
+	VFMADD231PS Z0, Z24, Z17
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z24
+	VFMADD231PS Z5, Z24, Z11
+	VFMADD231PS Z4, Z24, Z12
+	VFMADD231PS Z3, Z24, Z13
+	VFMADD231PS Z2, Z24, Z16
+	VFMADD231PS Z1, Z24, Z17
+	VFMADD231PS Z0, Z24, Z18
+	VMOVUPS.Z   (R9)(R10*1), K1, Z24
+	VFMADD231PS Z5, Z24, Z12
+	VFMADD231PS Z4, Z24, Z13
+	VFMADD231PS Z2, Z24, Z17
+	VFMADD231PS Z1, Z24, Z18
+	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	VFMADD231PS Z5, Z24, Z13
+	VFMADD231PS Z2, Z24, Z18
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+	TESTQ       R8, R8
+	JEQ         strip5end
+
+strip5row:
+	VMOVUPS     (SI), Z19
+	VMOVAPS     Z19, Z20
+	VMOVAPS     Z19, Z21
+	VMOVAPS     Z19, Z22
+	VMOVAPS     Z19, Z23
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z24
+	VFMADD231PS Z6, Z24, Z9
+	VFMADD231PS Z3, Z24, Z14
+	VFMADD231PS Z0, Z24, Z19
+	VMOVUPS.Z   (R9)(R10*1), K1, Z24
+	VFMADD231PS Z7, Z24, Z9
+	VFMADD231PS Z6, Z24, Z10
+	VFMADD231PS Z4, Z24, Z14
+	VFMADD231PS Z3, Z24, Z15
+	VFMADD231PS Z1, Z24, Z19
+	VFMADD231PS Z0, Z24, Z20
+	VMOVUPS.Z   (R9)(R10*2), K1, Z24
+	VFMADD231PS Z8, Z24, Z9
+	VFMADD231PS Z7, Z24, Z10
+	VFMADD231PS Z6, Z24, Z11
+	VFMADD231PS Z5, Z24, Z14
+	VFMADD231PS Z4, Z24, Z15
+	VFMADD231PS Z3, Z24, Z16
+	VFMADD231PS Z2, Z24, Z19
+	VFMADD231PS Z1, Z24, Z20
+	VFMADD231PS Z0, Z24, Z21
+	VMOVUPS.Z   (R9)(R11*1), K1, Z24
+	VFMADD231PS Z8, Z24, Z10
+	VFMADD231PS Z7, Z24, Z11
+	VFMADD231PS Z6, Z24, Z12
+	VFMADD231PS Z5, Z24, Z15
+	VFMADD231PS Z4, Z24, Z16
+	VFMADD231PS Z3, Z24, Z17
+	VFMADD231PS Z2, Z24, Z20
+	VFMADD231PS Z1, Z24, Z21
+	VFMADD231PS Z0, Z24, Z22
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z24
+	VFMADD231PS Z8, Z24, Z11
+	VFMADD231PS Z7, Z24, Z12
+	VFMADD231PS Z6, Z24, Z13
+	VFMADD231PS Z5, Z24, Z16
+	VFMADD231PS Z4, Z24, Z17
+	VFMADD231PS Z3, Z24, Z18
+	VFMADD231PS Z2, Z24, Z21
+	VFMADD231PS Z1, Z24, Z22
+	VFMADD231PS Z0, Z24, Z23
+	VMOVUPS.Z   (R9)(R10*1), K1, Z24
+	VFMADD231PS Z8, Z24, Z12
+	VFMADD231PS Z7, Z24, Z13
+	VFMADD231PS Z5, Z24, Z17
+	VFMADD231PS Z4, Z24, Z18
+	VFMADD231PS Z2, Z24, Z22
+	VFMADD231PS Z1, Z24, Z23
+	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	VFMADD231PS Z8, Z24, Z13
+	VFMADD231PS Z5, Z24, Z18
+	VFMADD231PS Z2, Z24, Z23
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip5store
+	VPXORD      Z24, Z24, Z24
+	VMAXPS      Z9, Z24, Z9
+	VMAXPS      Z10, Z24, Z10
+	VMAXPS      Z11, Z24, Z11
+	VMAXPS      Z12, Z24, Z12
+	VMAXPS      Z13, Z24, Z13
+
+strip5store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    Z9, K1, (R9)
+	VMOVUPS    Z10, K1, (R9)(R10*1)
+	VMOVUPS    Z11, K1, (R9)(R10*2)
+	VMOVUPS    Z12, K1, (R9)(R11*1)
+	LEAQ       (R9)(R10*4), R9
+	VMOVUPS    Z13, K1, (R9)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	VMOVAPS    Z14, Z9
+	VMOVAPS    Z15, Z10
+	VMOVAPS    Z16, Z11
+	VMOVAPS    Z17, Z12
+	VMOVAPS    Z18, Z13
+	VMOVAPS    Z19, Z14
+	VMOVAPS    Z20, Z15
+	VMOVAPS    Z21, Z16
+	VMOVAPS    Z22, Z17
+	VMOVAPS    Z23, Z18
+	DECQ       R8
+	JNE        strip5row
+
+strip5end:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS.Z   (R8), K2, Z24
+	VFMADD231PS Z6, Z24, Z9
+	VFMADD231PS Z3, Z24, Z14
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z7, Z24, Z9
+	VFMADD231PS Z6, Z24, Z10
+	VFMADD231PS Z4, Z24, Z14
+	VFMADD231PS Z3, Z24, Z15
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z8, Z24, Z9
+	VFMADD231PS Z7, Z24, Z10
+	VFMADD231PS Z6, Z24, Z11
+	VFMADD231PS Z5, Z24, Z14
+	VFMADD231PS Z4, Z24, Z15
+	VFMADD231PS Z3, Z24, Z16
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z8, Z24, Z10
+	VFMADD231PS Z7, Z24, Z11
+	VFMADD231PS Z6, Z24, Z12
+	VFMADD231PS Z5, Z24, Z15
+	VFMADD231PS Z4, Z24, Z16
+	VFMADD231PS Z3, Z24, Z17
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z8, Z24, Z11
+	VFMADD231PS Z7, Z24, Z12
+	VFMADD231PS Z6, Z24, Z13
+	VFMADD231PS Z5, Z24, Z16
+	VFMADD231PS Z4, Z24, Z17
+	VFMADD231PS Z3, Z24, Z18
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z8, Z24, Z12
+	VFMADD231PS Z7, Z24, Z13
+	VFMADD231PS Z5, Z24, Z17
+	VFMADD231PS Z4, Z24, Z18
+	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	VFMADD231PS Z8, Z24, Z13
+	VFMADD231PS Z5, Z24, Z18
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip5endstore
+	VPXORD      Z24, Z24, Z24
+	VMAXPS      Z9, Z24, Z9
+	VMAXPS      Z10, Z24, Z10
+	VMAXPS      Z11, Z24, Z11
+	VMAXPS      Z12, Z24, Z12
+	VMAXPS      Z13, Z24, Z13
+
+strip5endstore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	LEAQ       (R9)(R9*2), R10
+	VMOVUPS    Z9, K1, (R8)
+	VMOVUPS    Z10, K1, (R8)(R9*1)
+	VMOVUPS    Z11, K1, (R8)(R9*2)
+	VMOVUPS    Z12, K1, (R8)(R10*1)
+	LEAQ       (R8)(R9*4), R8
+	VMOVUPS    Z13, K1, (R8)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R8*1)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	VMOVAPS    Z14, Z9
+	VMOVAPS    Z15, Z10
+	VMOVAPS    Z16, Z11
+	VMOVAPS    Z17, Z12
+	VMOVAPS    Z18, Z13
+	JMP        strip5last
+
+strip5single:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS.Z   (R8), K2, Z24
+	VFMADD231PS Z3, Z24, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z4, Z24, Z9
+	VFMADD231PS Z3, Z24, Z10
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z5, Z24, Z9
+	VFMADD231PS Z4, Z24, Z10
+	VFMADD231PS Z3, Z24, Z11
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z5, Z24, Z10
+	VFMADD231PS Z4, Z24, Z11
+	VFMADD231PS Z3, Z24, Z12
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z5, Z24, Z11
+	VFMADD231PS Z4, Z24, Z12
+	VFMADD231PS Z3, Z24, Z13
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z5, Z24, Z12
+	VFMADD231PS Z4, Z24, Z13
+	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	VFMADD231PS Z5, Z24, Z13
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	ADDQ        $+24, DX
+
+strip5last:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS.Z   (R8), K2, Z24
+	VFMADD231PS Z6, Z24, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z7, Z24, Z9
+	VFMADD231PS Z6, Z24, Z10
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z8, Z24, Z9
+	VFMADD231PS Z7, Z24, Z10
+	VFMADD231PS Z6, Z24, Z11
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z8, Z24, Z10
+	VFMADD231PS Z7, Z24, Z11
+	VFMADD231PS Z6, Z24, Z12
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z8, Z24, Z11
+	VFMADD231PS Z7, Z24, Z12
+	VFMADD231PS Z6, Z24, Z13
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z8, Z24, Z12
+	VFMADD231PS Z7, Z24, Z13
+	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	VFMADD231PS Z8, Z24, Z13
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip5laststore
+	VPXORD      Z24, Z24, Z24
+	VMAXPS      Z9, Z24, Z9
+	VMAXPS      Z10, Z24, Z10
+	VMAXPS      Z11, Z24, Z11
+	VMAXPS      Z12, Z24, Z12
+	VMAXPS      Z13, Z24, Z13
+
+strip5laststore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	LEAQ       (R9)(R9*2), R10
+	VMOVUPS    Z9, K1, (R8)
+	VMOVUPS    Z10, K1, (R8)(R9*1)
+	VMOVUPS    Z11, K1, (R8)(R9*2)
+	VMOVUPS    Z12, K1, (R8)(R10*1)
+	LEAQ       (R8)(R9*4), R8
+	VMOVUPS    Z13, K1, (R8)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), DX
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(DX*1)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	ADDQ       $+64, DI
+	ADDQ       112(AX), SI
+	CMPQ       DI, 56(AX)
+	JLT        strip5panel
+	ADDQ       $+5, CX
+	JMP        strip
+
+strip6:
+	MOVQ CX, BX
+	SUBQ 96(AX), BX
+	MOVQ 32(AX), SI
+	XORQ DI, DI
+
+strip6panel:
+	MOVQ        $+65535, R8
+	MOVQ        56(AX), DX
+	SUBQ        DI, DX
+	SHRQ        $0x02, DX
+	BZHIQ       DX, R8, R8
+	KMOVW       R8, K1
+	LEAQ        (BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K2
+	LEAQ        7(BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K3
+	MOVQ        8(AX), DX
+	VMOVUPS     64(SI), Z0
+	VMOVUPS     128(SI), Z1
+	VMOVUPS     192(SI), Z2
+	VMOVUPS     256(SI), Z3
+	VMOVUPS     320(SI), Z4
+	VMOVUPS     384(SI), Z5
+	VMOVUPS     448(SI), Z6
+	VMOVUPS     512(SI), Z7
+	VMOVUPS     576(SI), Z8
+	MOVQ        16(AX), R8
+	VMOVUPS     (SI), Z9
+	VMOVAPS     Z9, Z10
+	VMOVAPS     Z9, Z11
+	VMOVAPS     Z9, Z12
+	VMOVAPS     Z9, Z13
+	VMOVAPS     Z9, Z14
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z27
+	VFMADD231PS Z0, Z27, Z9
+	VMOVUPS.Z   (R9)(R10*1), K1, Z27
+	VFMADD231PS Z1, Z27, Z9
+	VFMADD231PS Z0, Z27, Z10
+	VMOVUPS.Z   (R9)(R10*2), K1, Z27
+	VFMADD231PS Z2, Z27, Z9
+	VFMADD231PS Z1, Z27, Z10
+	VFMADD231PS Z0, Z27, Z11
+	VMOVUPS.Z   (R9)(R11*1), K1, Z27
+	VFMADD231PS Z2, Z27, Z10
+	VFMADD231PS Z1, Z27, Z11
+	VFMADD231PS Z0, Z27, Z12
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z27
+	VFMADD231PS Z2, Z27, Z11
+	VFMADD231PS Z1, Z27, Z12
+	VFMADD231PS Z0, Z27, Z13
+	VMOVUPS.Z   (R9)(R10*1), K1, Z27
+	VFMADD231PS Z2, Z27, Z12
+	VFMADD231PS Z1, Z27, Z13
+	VFMADD231PS Z0, Z27, Z14
+	VMOVUPS.Z   (R9)(R10*2), K1, Z27
+	VFMADD231PS Z2, Z27, Z13
+	VFMADD231PS Z1, Z27, Z14
+	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	VFMADD231PS Z2, Z27, Z14
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	ADDQ        $+24, DX
+	SUBQ        $+2, R8
+	JLT         strip6single
+	VMOVUPS     (SI), Z15
+	VMOVAPS     Z15, Z16
+	VMOVAPS     Z15, Z17
+	VMOVAPS     Z15, Z18
+	VMOVAPS     Z15, Z19
+	VMOVAPS     Z15, Z20
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z27
+	VFMADD231PS Z3, Z27, Z9
+	VFMADD231PS Z0, Z27, Z15
+	VMOVUPS.Z   (R9)(R10*1), K1, Z27
+	VFMADD231PS Z4, Z27, Z9
+	VFMADD231PS Z3, Z27, Z10
+	VFMADD231PS Z1, Z27, Z15
+	VFMADD231PS Z0, Z27, Z16
+	VMOVUPS.Z   (R9)(R10*2), K1, Z27
+	VFMADD231PS Z5, Z27, Z9
+	VFMADD231PS Z4, Z27, Z10
+	VFMADD231PS Z3, Z27, Z11
+	VFMADD231PS Z2, Z27, Z15
+	VFMADD231PS Z1, Z27, Z16
+	VFMADD231PS Z0, Z27, Z17
+	VMOVUPS.Z   (R9)(R11*1), K1, Z27
+	VFMADD231PS Z5, Z27, Z10
+	VFMADD231PS Z4, Z27, Z11
+	VFMADD231PS Z3, Z27, Z12
+	VFMADD231PS Z2, Z27, Z16
+	VFMADD231PS Z1, Z27, Z17
+	VFMADD231PS Z0, Z27, Z18
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z27
+	VFMADD231PS Z5, Z27, Z11
+	VFMADD231PS Z4, Z27, Z12
+	VFMADD231PS Z3, Z27, Z13
+	VFMADD231PS Z2, Z27, Z17
+	VFMADD231PS Z1, Z27, Z18
+	VFMADD231PS Z0, Z27, Z19
+	VMOVUPS.Z   (R9)(R10*1), K1, Z27
+	VFMADD231PS Z5, Z27, Z12
+	VFMADD231PS Z4, Z27, Z13
+	VFMADD231PS Z3, Z27, Z14
+	VFMADD231PS Z2, Z27, Z18
+	VFMADD231PS Z1, Z27, Z19
+	VFMADD231PS Z0, Z27, Z20
+	VMOVUPS.Z   (R9)(R10*2), K1, Z27
+	VFMADD231PS Z5, Z27, Z13
+	VFMADD231PS Z4, Z27, Z14
+	VFMADD231PS Z2, Z27, Z19
+	VFMADD231PS Z1, Z27, Z20
+	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	VFMADD231PS Z5, Z27, Z14
+	VFMADD231PS Z2, Z27, Z20
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	ADDQ        $+24, DX
+	TESTQ       R8, R8
+	JEQ         strip6end
+
+strip6row:
+	VMOVUPS     (SI), Z21
+	VMOVAPS     Z21, Z22
+	VMOVAPS     Z21, Z23
+	VMOVAPS     Z21, Z24
+	VMOVAPS     Z21, Z25
+	VMOVAPS     Z21, Z26
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z27
+	VFMADD231PS Z6, Z27, Z9
+	VFMADD231PS Z3, Z27, Z15
+	VFMADD231PS Z0, Z27, Z21
+	VMOVUPS.Z   (R9)(R10*1), K1, Z27
+	VFMADD231PS Z7, Z27, Z9
+	VFMADD231PS Z6, Z27, Z10
+	VFMADD231PS Z4, Z27, Z15
+	VFMADD231PS Z3, Z27, Z16
+	VFMADD231PS Z1, Z27, Z21
+	VFMADD231PS Z0, Z27, Z22
+	VMOVUPS.Z   (R9)(R10*2), K1, Z27
+	VFMADD231PS Z8, Z27, Z9
+	VFMADD231PS Z7, Z27, Z10
+	VFMADD231PS Z6, Z27, Z11
+	VFMADD231PS Z5, Z27, Z15
+	VFMADD231PS Z4, Z27, Z16
+	VFMADD231PS Z3, Z27, Z17
+	VFMADD231PS Z2, Z27, Z21
+	VFMADD231PS Z1, Z27, Z22
+	VFMADD231PS Z0, Z27, Z23
+	VMOVUPS.Z   (R9)(R11*1), K1, Z27
+	VFMADD231PS Z8, Z27, Z10
+	VFMADD231PS Z7, Z27, Z11
+	VFMADD231PS Z6, Z27, Z12
+	VFMADD231PS Z5, Z27, Z16
+	VFMADD231PS Z4, Z27, Z17
+	VFMADD231PS Z3, Z27, Z18
+	VFMADD231PS Z2, Z27, Z22
+	VFMADD231PS Z1, Z27, Z23
+	VFMADD231PS Z0, Z27, Z24
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z27
+	VFMADD231PS Z8, Z27, Z11
+	VFMADD231PS Z7, Z27, Z12
+	VFMADD231PS Z6, Z27, Z13
+	VFMADD231PS Z5, Z27, Z17
+	VFMADD231PS Z4, Z27, Z18
+	VFMADD231PS Z3, Z27, Z19
+	VFMADD231PS Z2, Z27, Z23
+	VFMADD231PS Z1, Z27, Z24
+	VFMADD231PS Z0, Z27, Z25
+	VMOVUPS.Z   (R9)(R10*1), K1, Z27
+	VFMADD231PS Z8, Z27, Z12
+	VFMADD231PS Z7, Z27, Z13
+	VFMADD231PS Z6, Z27, Z14
+	VFMADD231PS Z5, Z27, Z18
+	VFMADD231PS Z4, Z27, Z19
+	VFMADD231PS Z3, Z27, Z20
+	VFMADD231PS Z2, Z27, Z24
+	VFMADD231PS Z1, Z27, Z25
+	VFMADD231PS Z0, Z27, Z26
+	VMOVUPS.Z   (R9)(R10*2), K1, Z27
+	VFMADD231PS Z8, Z27, Z13
+	VFMADD231PS Z7, Z27, Z14
+	VFMADD231PS Z5, Z27, Z19
+	VFMADD231PS Z4, Z27, Z20
+	VFMADD231PS Z2, Z27, Z25
+	VFMADD231PS Z1, Z27, Z26
+	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	VFMADD231PS Z8, Z27, Z14
+	VFMADD231PS Z5, Z27, Z20
+	VFMADD231PS Z2, Z27, Z26
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip6store
+	VPXORD      Z27, Z27, Z27
+	VMAXPS      Z9, Z27, Z9
+	VMAXPS      Z10, Z27, Z10
+	VMAXPS      Z11, Z27, Z11
+	VMAXPS      Z12, Z27, Z12
+	VMAXPS      Z13, Z27, Z13
+	VMAXPS      Z14, Z27, Z14
+
+strip6store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    Z9, K1, (R9)
+	VMOVUPS    Z10, K1, (R9)(R10*1)
+	VMOVUPS    Z11, K1, (R9)(R10*2)
+	VMOVUPS    Z12, K1, (R9)(R11*1)
+	LEAQ       (R9)(R10*4), R9
+	VMOVUPS    Z13, K1, (R9)
+	VMOVUPS    Z14, K1, (R9)(R10*1)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	VMOVAPS    Z15, Z9
+	VMOVAPS    Z16, Z10
+	VMOVAPS    Z17, Z11
+	VMOVAPS    Z18, Z12
+	VMOVAPS    Z19, Z13
+	VMOVAPS    Z20, Z14
+	VMOVAPS    Z21, Z15
+	VMOVAPS    Z22, Z16
+	VMOVAPS    Z23, Z17
+	VMOVAPS    Z24, Z18
+	VMOVAPS    Z25, Z19
+	VMOVAPS    Z26, Z20
+	DECQ       R8
+	JNE        strip6row
+
+strip6end:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS.Z   (R8), K2, Z27
+	VFMADD231PS Z6, Z27, Z9
+	VFMADD231PS Z3, Z27, Z15
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z7, Z27, Z9
+	VFMADD231PS Z6, Z27, Z10
+	VFMADD231PS Z4, Z27, Z15
+	VFMADD231PS Z3, Z27, Z16
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z8, Z27, Z9
+	VFMADD231PS Z7, Z27, Z10
+	VFMADD231PS Z6, Z27, Z11
+	VFMADD231PS Z5, Z27, Z15
+	VFMADD231PS Z4, Z27, Z16
+	VFMADD231PS Z3, Z27, Z17
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z8, Z27, Z10
+	VFMADD231PS Z7, Z27, Z11
+	VFMADD231PS Z6, Z27, Z12
+	VFMADD231PS Z5, Z27, Z16
+	VFMADD231PS Z4, Z27, Z17
+	VFMADD231PS Z3, Z27, Z18
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z8, Z27, Z11
+	VFMADD231PS Z7, Z27, Z12
+	VFMADD231PS Z6, Z27, Z13
+	VFMADD231PS Z5, Z27, Z17
+	VFMADD231PS Z4, Z27, Z18
+	VFMADD231PS Z3, Z27, Z19
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z8, Z27, Z12
+	VFMADD231PS Z7, Z27, Z13
+	VFMADD231PS Z6, Z27, Z14
+	VFMADD231PS Z5, Z27, Z18
+	VFMADD231PS Z4, Z27, Z19
+	VFMADD231PS Z3, Z27, Z20
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z8, Z27, Z13
+	VFMADD231PS Z7, Z27, Z14
+	VFMADD231PS Z5, Z27, Z19
+	VFMADD231PS Z4, Z27, Z20
+	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	VFMADD231PS Z8, Z27, Z14
+	VFMADD231PS Z5, Z27, Z20
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip6endstore
+	VPXORD      Z27, Z27, Z27
+	VMAXPS      Z9, Z27, Z9
+	VMAXPS      Z10, Z27, Z10
+	VMAXPS      Z11, Z27, Z11
+	VMAXPS      Z12, Z27, Z12
+	VMAXPS      Z13, Z27, Z13
+	VMAXPS      Z14, Z27, Z14
+
+strip6endstore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	LEAQ       (R9)(R9*2), R10
+	VMOVUPS    Z9, K1, (R8)
+	VMOVUPS    Z10, K1, (R8)(R9*1)
+	VMOVUPS    Z11, K1, (R8)(R9*2)
+	VMOVUPS    Z12, K1, (R8)(R10*1)
+	LEAQ       (R8)(R9*4), R8
+	VMOVUPS    Z13, K1, (R8)
+	VMOVUPS    Z14, K1, (R8)(R9*1)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R8*1)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	VMOVAPS    Z15, Z9
+	VMOVAPS    Z16, Z10
+	VMOVAPS    Z17, Z11
+	VMOVAPS    Z18, Z12
+	VMOVAPS    Z19, Z13
+	VMOVAPS    Z20, Z14
+	JMP        strip6last
+
+strip6single:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS.Z   (R8), K2, Z27
+	VFMADD231PS Z3, Z27, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z4, Z27, Z9
+	VFMADD231PS Z3, Z27, Z10
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z5, Z27, Z9
+	VFMADD231PS Z4, Z27, Z10
+	VFMADD231PS Z3, Z27, Z11
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z5, Z27, Z10
+	VFMADD231PS Z4, Z27, Z11
+	VFMADD231PS Z3, Z27, Z12
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z5, Z27, Z11
+	VFMADD231PS Z4, Z27, Z12
+	VFMADD231PS Z3, Z27, Z13
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z5, Z27, Z12
+	VFMADD231PS Z4, Z27, Z13
+	VFMADD231PS Z3, Z27, Z14
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z5, Z27, Z13
+	VFMADD231PS Z4, Z27, Z14
+	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	VFMADD231PS Z5, Z27, Z14
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	ADDQ        $+24, DX
+
+strip6last:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS.Z   (R8), K2, Z27
+	VFMADD231PS Z6, Z27, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z7, Z27, Z9
+	VFMADD231PS Z6, Z27, Z10
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z8, Z27, Z9
+	VFMADD231PS Z7, Z27, Z10
+	VFMADD231PS Z6, Z27, Z11
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z8, Z27, Z10
+	VFMADD231PS Z7, Z27, Z11
+	VFMADD231PS Z6, Z27, Z12
+	LEAQ        (R8)(R9*4), R8
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z8, Z27, Z11
+	VFMADD231PS Z7, Z27, Z12
+	VFMADD231PS Z6, Z27, Z13
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z8, Z27, Z12
+	VFMADD231PS Z7, Z27, Z13
+	VFMADD231PS Z6, Z27, Z14
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z8, Z27, Z13
+	VFMADD231PS Z7, Z27, Z14
+	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	VFMADD231PS Z8, Z27, Z14
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip6laststore
+	VPXORD      Z27, Z27, Z27
+	VMAXPS      Z9, Z27, Z9
+	VMAXPS      Z10, Z27, Z10
+	VMAXPS      Z11, Z27, Z11
+	VMAXPS      Z12, Z27, Z12
+	VMAXPS      Z13, Z27, Z13
+	VMAXPS      Z14, Z27, Z14
+
+strip6laststore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	LEAQ       (R9)(R9*2), R10
+	VMOVUPS    Z9, K1, (R8)
+	VMOVUPS    Z10, K1, (R8)(R9*1)
+	VMOVUPS    Z11, K1, (R8)(R9*2)
+	VMOVUPS    Z12, K1, (R8)(R10*1)
+	LEAQ       (R8)(R9*4), R8
+	VMOVUPS    Z13, K1, (R8)
+	VMOVUPS    Z14, K1, (R8)(R9*1)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), DX
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(DX*1)
+	LEAQ       (R9)(R10*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	ADDQ       $+64, DI
+	ADDQ       112(AX), SI
+	CMPQ       DI, 56(AX)
+	JLT        strip6panel
+	ADDQ       $+6, CX
+	JMP        strip
+
+done:
+	VZEROUPPER
+	RET
+
+// func depthwiseStripsF32w3s2AVX512(a *depthwiseStripsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·depthwiseStripsF32w3s2AVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	XORQ CX, CX
+
+strip:
+	MOVQ    24(AX), DX
+	SUBQ    CX, DX
+	JEQ     done
+	MOVQ    72(AX), BX
+	CMPQ    CX, 80(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, DX
+	CMOVQGT DX, BX
+	CMPQ    BX, $+4
+	JGE     strip4
+	MOVQ    CX, BX
+	ADDQ    CX, BX
+	SUBQ    96(AX), BX
+	MOVQ    32(AX), SI
+	XORQ    DI, DI
+
+strip1panel:
+	MOVQ        $+65535, R8
+	MOVQ        56(AX), DX
+	SUBQ        DI, DX
+	SHRQ        $0x02, DX
+	BZHIQ       DX, R8, R8
+	KMOVW       R8, K1
+	LEAQ        (BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K2
+	LEAQ        2(BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K3
+	MOVQ        8(AX), DX
+	VMOVUPS     64(SI), Z0
+	VMOVUPS     128(SI), Z1
+	VMOVUPS     192(SI), Z2
+	VMOVUPS     256(SI), Z3
+	VMOVUPS     320(SI), Z4
+	VMOVUPS     384(SI), Z5
+	VMOVUPS     448(SI), Z6
+	VMOVUPS     512(SI), Z7
+	VMOVUPS     576(SI), Z8
+	MOVQ        16(AX), R8
+	VMOVUPS     (SI), Z9
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	VMOVUPS.Z   (R9), K2, Z11
+	VFMADD231PS Z0, Z11, Z9
+	VMOVUPS.Z   (R9)(R10*1), K1, Z11
+	VFMADD231PS Z1, Z11, Z9
+	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	VFMADD231PS Z2, Z11, Z9
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+
+strip1row:
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	VMOVUPS.Z   (R9), K2, Z11
+	VFMADD231PS Z3, Z11, Z9
+	VMOVUPS.Z   (R9)(R10*1), K1, Z11
+	VFMADD231PS Z4, Z11, Z9
+	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	VFMADD231PS Z5, Z11, Z9
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+	DECQ        R8
+	JEQ         strip1last
+	VMOVUPS     (SI), Z10
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	VMOVUPS.Z   (R9), K2, Z11
+	VFMADD231PS Z6, Z11, Z9
+	VFMADD231PS Z0, Z11, Z10
+	VMOVUPS.Z   (R9)(R10*1), K1, Z11
+	VFMADD231PS Z7, Z11, Z9
+	VFMADD231PS Z1, Z11, Z10
+	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	VFMADD231PS Z8, Z11, Z9
+	VFMADD231PS Z2, Z11, Z10
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip1store
 	VPXORD      Z11, Z11, Z11
-	VMAXPS      Z0, Z11, Z0
-	VMAXPS      Z1, Z11, Z1
-	VMAXPS      Z2, Z11, Z2
-	VMAXPS      Z3, Z11, Z3
-	VMAXPS      Z4, Z11, Z4
-	VMAXPS      Z5, Z11, Z5
-	VMAXPS      Z12, Z11, Z12
-	VMAXPS      Z13, Z11, Z13
-	VMAXPS      Z14, Z11, Z14
-	VMAXPS      Z15, Z11, Z15
-	VMAXPS      Z16, Z11, Z16
-	VMAXPS      Z17, Z11, Z17
-	VMAXPS      Z18, Z11, Z18
-	VMAXPS      Z19, Z11, Z19
-	VMAXPS      Z20, Z11, Z20
-	VMAXPS      Z21, Z11, Z21
+	VMAXPS      Z9, Z11, Z9
 
-pair8edgestore:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    1(SI)(SI*1), SI
-	SHLQ    $0x03, SI
-	ADDQ    BX, SI
-	MOVQ    (SI), SI
-	SUBQ    (BX), SI
-	ADDQ    CX, SI
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z5, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z14, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z15, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z16, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z17, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z18, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z19, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z20, (SI)
-	ADDQ    56(AX), SI
-	VMOVUPS Z21, (SI)
-	ADDQ    56(AX), SI
-	ADDQ    $+8, DX
-	JMP     pairtile
+strip1store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	VMOVUPS    Z9, K1, (R9)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	PREFETCHT0 (R10)
+	VMOVAPS    Z10, Z9
+	JMP        strip1row
 
-pairend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
+strip1last:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
+	ADDQ        (AX), R8
+	ADDQ        DI, R8
+	VMOVUPS.Z   (R8), K2, Z11
+	VFMADD231PS Z6, Z11, Z9
+	VMOVUPS.Z   (R8)(R9*1), K1, Z11
+	VFMADD231PS Z7, Z11, Z9
+	VMOVUPS.Z   (R8)(R9*2), K3, Z11
+	VFMADD231PS Z8, Z11, Z9
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip1laststore
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z9, Z11, Z9
+
+strip1laststore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	VMOVUPS    Z9, K1, (R8)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       $+64, DI
+	ADDQ       112(AX), SI
+	CMPQ       DI, 56(AX)
+	JLT        strip1panel
+	ADDQ       $+1, CX
+	JMP        strip
+
+strip4:
 	MOVQ CX, BX
-	ADDQ BX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+2, 16(AX)
-	JNE  pair
-	VZEROUPPER
-	RET
+	ADDQ CX, BX
+	SUBQ 96(AX), BX
+	MOVQ 32(AX), SI
+	XORQ DI, DI
 
-// func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
-// Requires: AVX, AVX512F, BMI2, CMOV
-TEXT ·depthwiseRowsF32w3s2AVX512(SB), NOSPLIT, $0-8
-	MOVQ  a+0(FP), AX
-	MOVQ  64(AX), CX
-	MOVL  $0x00000001, DX
-	SHLXL CX, DX, DX
-	DECL  DX
-	KMOVW DX, K1
-	CMPQ  CX, $+16
-	JNE   partial
+strip4panel:
+	MOVQ        $+65535, R8
+	MOVQ        56(AX), DX
+	SUBQ        DI, DX
+	SHRQ        $0x02, DX
+	BZHIQ       DX, R8, R8
+	KMOVW       R8, K1
+	LEAQ        (BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K2
+	LEAQ        8(BX), DX
+	CMPQ        DX, 88(AX)
+	SBBL        DX, DX
+	ANDL        R8, DX
+	KMOVW       DX, K3
+	MOVQ        8(AX), DX
+	VMOVUPS     64(SI), Z0
+	VMOVUPS     128(SI), Z1
+	VMOVUPS     192(SI), Z2
+	VMOVUPS     256(SI), Z3
+	VMOVUPS     320(SI), Z4
+	VMOVUPS     384(SI), Z5
+	VMOVUPS     448(SI), Z6
+	VMOVUPS     512(SI), Z7
+	VMOVUPS     576(SI), Z8
+	MOVQ        16(AX), R8
+	VMOVUPS     (SI), Z9
+	VMOVAPS     Z9, Z10
+	VMOVAPS     Z9, Z11
+	VMOVAPS     Z9, Z12
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z17
+	VFMADD231PS Z0, Z17, Z9
+	VMOVUPS.Z   (R9)(R10*1), K1, Z17
+	VFMADD231PS Z1, Z17, Z9
+	VMOVUPS.Z   (R9)(R10*2), K1, Z17
+	VFMADD231PS Z2, Z17, Z9
+	VFMADD231PS Z0, Z17, Z10
+	VMOVUPS.Z   (R9)(R11*1), K1, Z17
+	VFMADD231PS Z1, Z17, Z10
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z17
+	VFMADD231PS Z2, Z17, Z10
+	VFMADD231PS Z0, Z17, Z11
+	VMOVUPS.Z   (R9)(R10*1), K1, Z17
+	VFMADD231PS Z1, Z17, Z11
+	VMOVUPS.Z   (R9)(R10*2), K1, Z17
+	VFMADD231PS Z2, Z17, Z11
+	VFMADD231PS Z0, Z17, Z12
+	VMOVUPS.Z   (R9)(R11*1), K1, Z17
+	VFMADD231PS Z1, Z17, Z12
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K3, Z17
+	VFMADD231PS Z2, Z17, Z12
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	ADDQ        $+24, DX
 
-whole:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
+strip4row:
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z17
+	VFMADD231PS Z3, Z17, Z9
+	VMOVUPS.Z   (R9)(R10*1), K1, Z17
+	VFMADD231PS Z4, Z17, Z9
+	VMOVUPS.Z   (R9)(R10*2), K1, Z17
+	VFMADD231PS Z5, Z17, Z9
+	VFMADD231PS Z3, Z17, Z10
+	VMOVUPS.Z   (R9)(R11*1), K1, Z17
+	VFMADD231PS Z4, Z17, Z10
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z17
+	VFMADD231PS Z5, Z17, Z10
+	VFMADD231PS Z3, Z17, Z11
+	VMOVUPS.Z   (R9)(R10*1), K1, Z17
+	VFMADD231PS Z4, Z17, Z11
+	VMOVUPS.Z   (R9)(R10*2), K1, Z17
+	VFMADD231PS Z5, Z17, Z11
+	VFMADD231PS Z3, Z17, Z12
+	VMOVUPS.Z   (R9)(R11*1), K1, Z17
+	VFMADD231PS Z4, Z17, Z12
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K3, Z17
+	VFMADD231PS Z5, Z17, Z12
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	ADDQ        $+24, DX
+	DECQ        R8
+	JEQ         strip4last
+	VMOVUPS     (SI), Z13
+	VMOVAPS     Z13, Z14
+	VMOVAPS     Z13, Z15
+	VMOVAPS     Z13, Z16
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	VMOVUPS.Z   (R9), K2, Z17
+	VFMADD231PS Z6, Z17, Z9
+	VFMADD231PS Z0, Z17, Z13
+	VMOVUPS.Z   (R9)(R10*1), K1, Z17
+	VFMADD231PS Z7, Z17, Z9
+	VFMADD231PS Z1, Z17, Z13
+	VMOVUPS.Z   (R9)(R10*2), K1, Z17
+	VFMADD231PS Z8, Z17, Z9
+	VFMADD231PS Z6, Z17, Z10
+	VFMADD231PS Z2, Z17, Z13
+	VFMADD231PS Z0, Z17, Z14
+	VMOVUPS.Z   (R9)(R11*1), K1, Z17
+	VFMADD231PS Z7, Z17, Z10
+	VFMADD231PS Z1, Z17, Z14
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K1, Z17
+	VFMADD231PS Z8, Z17, Z10
+	VFMADD231PS Z6, Z17, Z11
+	VFMADD231PS Z2, Z17, Z14
+	VFMADD231PS Z0, Z17, Z15
+	VMOVUPS.Z   (R9)(R10*1), K1, Z17
+	VFMADD231PS Z7, Z17, Z11
+	VFMADD231PS Z1, Z17, Z15
+	VMOVUPS.Z   (R9)(R10*2), K1, Z17
+	VFMADD231PS Z8, Z17, Z11
+	VFMADD231PS Z6, Z17, Z12
+	VFMADD231PS Z2, Z17, Z15
+	VFMADD231PS Z0, Z17, Z16
+	VMOVUPS.Z   (R9)(R11*1), K1, Z17
+	VFMADD231PS Z7, Z17, Z12
+	VFMADD231PS Z1, Z17, Z16
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS.Z   (R9), K3, Z17
+	VFMADD231PS Z8, Z17, Z12
+	VFMADD231PS Z2, Z17, Z16
+	MOVQ        104(AX), R9
+	MOVQ        8(DX)(R9*1), R11
+	MOVQ        BX, R10
+	IMULQ       R11, R10
+	ADDQ        (DX)(R9*1), R10
+	ADDQ        (AX), R10
+	ADDQ        DI, R10
+	LEAQ        (R11)(R11*2), R9
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	PREFETCHT0  (R10)(R11*1)
+	PREFETCHT0  (R10)(R11*2)
+	PREFETCHT0  (R10)(R9*1)
+	LEAQ        (R10)(R11*4), R10
+	PREFETCHT0  (R10)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip4store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z9, Z17, Z9
+	VMAXPS      Z10, Z17, Z10
+	VMAXPS      Z11, Z17, Z11
+	VMAXPS      Z12, Z17, Z12
 
-wholetile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     wholeend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
-	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+8
-	JGE     whole8
-	CMPQ    BX, $+4
-	JGE     whole4
-	CMPQ    DX, 104(AX)
-	JLT     whole1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
+strip4store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    Z9, K1, (R9)
+	VMOVUPS    Z10, K1, (R9)(R10*1)
+	VMOVUPS    Z11, K1, (R9)(R10*2)
+	VMOVUPS    Z12, K1, (R9)(R11*1)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	VMOVAPS    Z13, Z9
+	VMOVAPS    Z14, Z10
+	VMOVAPS    Z15, Z11
+	VMOVAPS    Z16, Z12
+	JMP        strip4row
 
-whole1row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
+strip4last:
+	MOVQ        8(DX), R9
+	MOVQ        BX, R8
+	IMULQ       R9, R8
+	ADDQ        (DX), R8
 	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	VMOVUPS     (DI), Z1
-	VMOVUPS     64(DI), Z2
-	VMOVUPS     128(DI), Z3
-	VMOVUPS     (R8), Z4
-	VFMADD231PS Z1, Z4, Z0
-	VMOVUPS     (R8)(R9*1), Z1
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     (R8)(R9*2), Z1
-	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole1row
-	CMPQ        72(AX), $+1
-	JNE         whole1store
-	VPXORD      Z5, Z5, Z5
-	VMAXPS      Z0, Z5, Z0
-
-whole1store:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     wholetile
-
-whole1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole1edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z1
-	VMOVUPS     64(DI), Z2
-	VMOVUPS     128(DI), Z3
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z4
-	VFMADD231PS Z1, Z4, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z1
-	VFMADD231PS Z2, Z1, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z1
-	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole1edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole1edgestore
-	VPXORD      Z6, Z6, Z6
-	VMAXPS      Z0, Z6, Z0
-
-whole1edgestore:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     wholetile
-
-whole4:
-	CMPQ    DX, 104(AX)
-	JLT     whole4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole4row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
+	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (DI), Z4
-	VMOVUPS     64(DI), Z11
-	VMOVUPS     128(DI), Z12
-	VMOVUPS     (R8), Z13
-	VFMADD231PS Z4, Z13, Z0
-	VMOVUPS     (R8)(R9*1), Z13
-	VFMADD231PS Z11, Z13, Z0
-	VMOVUPS     (R8)(R9*2), Z13
-	VFMADD231PS Z12, Z13, Z0
-	VFMADD231PS Z4, Z13, Z1
-	VMOVUPS     (R8)(R10*1), Z13
-	VFMADD231PS Z11, Z13, Z1
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z13
-	VFMADD231PS Z12, Z13, Z1
-	VFMADD231PS Z4, Z13, Z2
-	VMOVUPS     (R8)(R9*1), Z13
-	VFMADD231PS Z11, Z13, Z2
-	VMOVUPS     (R8)(R9*2), Z13
-	VFMADD231PS Z12, Z13, Z2
-	VFMADD231PS Z4, Z13, Z3
-	VMOVUPS     (R8)(R10*1), Z4
-	VFMADD231PS Z11, Z4, Z3
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z4
-	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole4row
-	CMPQ        72(AX), $+1
-	JNE         whole4store
-	VPXORD      Z7, Z7, Z7
-	VMAXPS      Z0, Z7, Z0
-	VMAXPS      Z1, Z7, Z1
-	VMAXPS      Z2, Z7, Z2
-	VMAXPS      Z3, Z7, Z3
-
-whole4store:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     wholetile
-
-whole4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole4edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z4
-	VMOVUPS     64(DI), Z11
-	VMOVUPS     128(DI), Z12
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z4, Z13, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z11, Z13, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z12, Z13, Z0
-	VFMADD231PS Z4, Z13, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z11, Z13, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z12, Z13, Z1
-	VFMADD231PS Z4, Z13, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z11, Z13, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z13
-	VFMADD231PS Z12, Z13, Z2
-	VFMADD231PS Z4, Z13, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z4
-	VFMADD231PS Z11, Z4, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z4
-	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole4edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole4edgestore
-	VPXORD      Z8, Z8, Z8
-	VMAXPS      Z0, Z8, Z0
-	VMAXPS      Z1, Z8, Z1
-	VMAXPS      Z2, Z8, Z2
-	VMAXPS      Z3, Z8, Z3
-
-whole4edgestore:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     wholetile
-
-whole8:
-	CMPQ    DX, 104(AX)
-	JLT     whole8edge
-	LEAQ    8(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole8edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole8row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	VMOVUPS     (R8), Z17
-	VFMADD231PS Z14, Z17, Z0
-	VMOVUPS     (R8)(R9*1), Z17
-	VFMADD231PS Z15, Z17, Z0
-	VMOVUPS     (R8)(R9*2), Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	VMOVUPS     (R8)(R10*1), Z17
-	VFMADD231PS Z15, Z17, Z1
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	VMOVUPS     (R8)(R9*1), Z17
-	VFMADD231PS Z15, Z17, Z2
-	VMOVUPS     (R8)(R9*2), Z17
-	VFMADD231PS Z16, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
-	VMOVUPS     (R8)(R10*1), Z17
-	VFMADD231PS Z15, Z17, Z3
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z17
-	VFMADD231PS Z16, Z17, Z3
-	VFMADD231PS Z14, Z17, Z4
-	VMOVUPS     (R8)(R9*1), Z17
-	VFMADD231PS Z15, Z17, Z4
-	VMOVUPS     (R8)(R9*2), Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS     (R8)(R10*1), Z17
-	VFMADD231PS Z15, Z17, Z11
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z17
-	VFMADD231PS Z16, Z17, Z11
-	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS     (R8)(R9*1), Z17
-	VFMADD231PS Z15, Z17, Z12
-	VMOVUPS     (R8)(R9*2), Z17
-	VFMADD231PS Z16, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	VMOVUPS     (R8)(R10*1), Z14
-	VFMADD231PS Z15, Z14, Z13
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole8row
-	CMPQ        72(AX), $+1
-	JNE         whole8store
-	VPXORD      Z9, Z9, Z9
-	VMAXPS      Z0, Z9, Z0
-	VMAXPS      Z1, Z9, Z1
-	VMAXPS      Z2, Z9, Z2
-	VMAXPS      Z3, Z9, Z3
-	VMAXPS      Z4, Z9, Z4
-	VMAXPS      Z11, Z9, Z11
-	VMAXPS      Z12, Z9, Z12
-	VMAXPS      Z13, Z9, Z13
-
-whole8store:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z11, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+8, DX
-	JMP     wholetile
-
-whole8edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole8edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z14, Z17, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z3
-	VFMADD231PS Z14, Z17, Z4
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z4
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z14, Z17, Z11
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z11
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z11
-	VFMADD231PS Z14, Z17, Z12
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z15, Z17, Z12
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z17
-	VFMADD231PS Z16, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z14
-	VFMADD231PS Z15, Z14, Z13
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole8edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole8edgestore
-	VPXORD      Z10, Z10, Z10
-	VMAXPS      Z0, Z10, Z0
-	VMAXPS      Z1, Z10, Z1
-	VMAXPS      Z2, Z10, Z2
-	VMAXPS      Z3, Z10, Z3
-	VMAXPS      Z4, Z10, Z4
-	VMAXPS      Z11, Z10, Z11
-	VMAXPS      Z12, Z10, Z12
-	VMAXPS      Z13, Z10, Z13
-
-whole8edgestore:
-	VMOVUPS Z0, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z11, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+8, DX
-	JMP     wholetile
-
-wholeend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
-	MOVQ CX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
-	JNE  whole
-	VZEROUPPER
-	RET
-
-partial:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
-
-partialtile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     partialend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
-	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+8
-	JGE     partial8
-	CMPQ    BX, $+4
-	JGE     partial4
-	CMPQ    DX, 104(AX)
-	JLT     partial1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial1row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	VMOVUPS     (DI), Z1
-	VMOVUPS     64(DI), Z2
-	VMOVUPS     128(DI), Z3
-	VMOVUPS.Z   (R8), K1, Z4
-	VFMADD231PS Z1, Z4, Z0
-	VMOVUPS.Z   (R8)(R9*1), K1, Z1
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS.Z   (R8)(R9*2), K1, Z1
-	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial1row
-	CMPQ        72(AX), $+1
-	JNE         partial1store
-	VPXORD      Z5, Z5, Z5
-	VMAXPS      Z0, Z5, Z0
-
-partial1store:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     partialtile
-
-partial1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial1edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z1
-	VMOVUPS     64(DI), Z2
-	VMOVUPS     128(DI), Z3
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z4
-	VFMADD231PS Z1, Z4, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z1
-	VFMADD231PS Z2, Z1, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z1
-	VFMADD231PS Z3, Z1, Z0
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial1edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial1edgestore
-	VPXORD      Z6, Z6, Z6
-	VMAXPS      Z0, Z6, Z0
-
-partial1edgestore:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     partialtile
-
-partial4:
-	CMPQ    DX, 104(AX)
-	JLT     partial4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial4row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (DI), Z4
-	VMOVUPS     64(DI), Z11
-	VMOVUPS     128(DI), Z12
-	VMOVUPS.Z   (R8), K1, Z13
-	VFMADD231PS Z4, Z13, Z0
-	VMOVUPS.Z   (R8)(R9*1), K1, Z13
-	VFMADD231PS Z11, Z13, Z0
-	VMOVUPS.Z   (R8)(R9*2), K1, Z13
-	VFMADD231PS Z12, Z13, Z0
-	VFMADD231PS Z4, Z13, Z1
-	VMOVUPS.Z   (R8)(R10*1), K1, Z13
-	VFMADD231PS Z11, Z13, Z1
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K1, Z13
-	VFMADD231PS Z12, Z13, Z1
-	VFMADD231PS Z4, Z13, Z2
-	VMOVUPS.Z   (R8)(R9*1), K1, Z13
-	VFMADD231PS Z11, Z13, Z2
-	VMOVUPS.Z   (R8)(R9*2), K1, Z13
-	VFMADD231PS Z12, Z13, Z2
-	VFMADD231PS Z4, Z13, Z3
-	VMOVUPS.Z   (R8)(R10*1), K1, Z4
-	VFMADD231PS Z11, Z4, Z3
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K1, Z4
-	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial4row
-	CMPQ        72(AX), $+1
-	JNE         partial4store
-	VPXORD      Z7, Z7, Z7
-	VMAXPS      Z0, Z7, Z0
-	VMAXPS      Z1, Z7, Z1
-	VMAXPS      Z2, Z7, Z2
-	VMAXPS      Z3, Z7, Z3
-
-partial4store:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     partialtile
-
-partial4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial4edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z4
-	VMOVUPS     64(DI), Z11
-	VMOVUPS     128(DI), Z12
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z4, Z13, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z11, Z13, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z12, Z13, Z0
-	VFMADD231PS Z4, Z13, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z11, Z13, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z12, Z13, Z1
-	VFMADD231PS Z4, Z13, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z11, Z13, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z13
-	VFMADD231PS Z12, Z13, Z2
-	VFMADD231PS Z4, Z13, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z4
-	VFMADD231PS Z11, Z4, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z4
-	VFMADD231PS Z12, Z4, Z3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial4edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial4edgestore
-	VPXORD      Z8, Z8, Z8
-	VMAXPS      Z0, Z8, Z0
-	VMAXPS      Z1, Z8, Z1
-	VMAXPS      Z2, Z8, Z2
-	VMAXPS      Z3, Z8, Z3
-
-partial4edgestore:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     partialtile
-
-partial8:
-	CMPQ    DX, 104(AX)
-	JLT     partial8edge
-	LEAQ    8(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial8edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial8row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	VMOVUPS.Z   (R8), K1, Z17
-	VFMADD231PS Z14, Z17, Z0
+	VMOVUPS.Z   (R8), K2, Z17
+	VFMADD231PS Z6, Z17, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z17
-	VFMADD231PS Z15, Z17, Z0
+	VFMADD231PS Z7, Z17, Z9
 	VMOVUPS.Z   (R8)(R9*2), K1, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
+	VFMADD231PS Z8, Z17, Z9
+	VFMADD231PS Z6, Z17, Z10
 	VMOVUPS.Z   (R8)(R10*1), K1, Z17
-	VFMADD231PS Z15, Z17, Z1
+	VFMADD231PS Z7, Z17, Z10
 	LEAQ        (R8)(R9*4), R8
 	VMOVUPS.Z   (R8), K1, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
+	VFMADD231PS Z8, Z17, Z10
+	VFMADD231PS Z6, Z17, Z11
 	VMOVUPS.Z   (R8)(R9*1), K1, Z17
-	VFMADD231PS Z15, Z17, Z2
+	VFMADD231PS Z7, Z17, Z11
 	VMOVUPS.Z   (R8)(R9*2), K1, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
+	VFMADD231PS Z8, Z17, Z11
+	VFMADD231PS Z6, Z17, Z12
 	VMOVUPS.Z   (R8)(R10*1), K1, Z17
-	VFMADD231PS Z15, Z17, Z3
+	VFMADD231PS Z7, Z17, Z12
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K1, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VFMADD231PS Z14, Z17, Z4
-	VMOVUPS.Z   (R8)(R9*1), K1, Z17
-	VFMADD231PS Z15, Z17, Z4
-	VMOVUPS.Z   (R8)(R9*2), K1, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R8)(R10*1), K1, Z17
-	VFMADD231PS Z15, Z17, Z11
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K1, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VFMADD231PS Z14, Z17, Z12
-	VMOVUPS.Z   (R8)(R9*1), K1, Z17
-	VFMADD231PS Z15, Z17, Z12
-	VMOVUPS.Z   (R8)(R9*2), K1, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	VMOVUPS.Z   (R8)(R10*1), K1, Z14
-	VFMADD231PS Z15, Z14, Z13
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K1, Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial8row
-	CMPQ        72(AX), $+1
-	JNE         partial8store
-	VPXORD      Z9, Z9, Z9
-	VMAXPS      Z0, Z9, Z0
-	VMAXPS      Z1, Z9, Z1
-	VMAXPS      Z2, Z9, Z2
-	VMAXPS      Z3, Z9, Z3
-	VMAXPS      Z4, Z9, Z4
-	VMAXPS      Z11, Z9, Z11
-	VMAXPS      Z12, Z9, Z12
-	VMAXPS      Z13, Z9, Z13
+	VMOVUPS.Z   (R8), K3, Z17
+	VFMADD231PS Z8, Z17, Z12
+	MOVQ        104(AX), R8
+	MOVQ        8(DX)(R8*1), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX)(R8*1), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R8
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	PREFETCHT0  (R9)(R10*1)
+	PREFETCHT0  (R9)(R10*2)
+	PREFETCHT0  (R9)(R8*1)
+	LEAQ        (R9)(R10*4), R9
+	PREFETCHT0  (R9)
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip4laststore
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z9, Z17, Z9
+	VMAXPS      Z10, Z17, Z10
+	VMAXPS      Z11, Z17, Z11
+	VMAXPS      Z12, Z17, Z12
 
-partial8store:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z11, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+8, DX
-	JMP     partialtile
+strip4laststore:
+	MOVQ       48(AX), R9
+	MOVQ       CX, R8
+	IMULQ      R9, R8
+	ADDQ       -8(DX), R8
+	ADDQ       40(AX), R8
+	ADDQ       DI, R8
+	LEAQ       (R9)(R9*2), R10
+	VMOVUPS    Z9, K1, (R8)
+	VMOVUPS    Z10, K1, (R8)(R9*1)
+	VMOVUPS    Z11, K1, (R8)(R9*2)
+	VMOVUPS    Z12, K1, (R8)(R10*1)
+	MOVQ       104(AX), R8
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX)(R8*1), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), DX
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(DX*1)
+	ADDQ       $+64, DI
+	ADDQ       112(AX), SI
+	CMPQ       DI, 56(AX)
+	JLT        strip4panel
+	ADDQ       $+4, CX
+	JMP        strip
 
-partial8edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial8edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Z14
-	VMOVUPS     64(DI), Z15
-	VMOVUPS     128(DI), Z16
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z14, Z17, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z15, Z17, Z0
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VFMADD231PS Z14, Z17, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z15, Z17, Z1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VFMADD231PS Z14, Z17, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z15, Z17, Z2
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VFMADD231PS Z14, Z17, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z15, Z17, Z3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VFMADD231PS Z14, Z17, Z4
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z15, Z17, Z4
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VFMADD231PS Z14, Z17, Z11
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z15, Z17, Z11
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VFMADD231PS Z14, Z17, Z12
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z15, Z17, Z12
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VFMADD231PS Z14, Z17, Z13
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z14
-	VFMADD231PS Z15, Z14, Z13
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS.Z   (R12), K1, Z14
-	VFMADD231PS Z16, Z14, Z13
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial8edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial8edgestore
-	VPXORD      Z10, Z10, Z10
-	VMAXPS      Z0, Z10, Z0
-	VMAXPS      Z1, Z10, Z1
-	VMAXPS      Z2, Z10, Z2
-	VMAXPS      Z3, Z10, Z3
-	VMAXPS      Z4, Z10, Z4
-	VMAXPS      Z11, Z10, Z11
-	VMAXPS      Z12, Z10, Z12
-	VMAXPS      Z13, Z10, Z13
-
-partial8edgestore:
-	VMOVUPS Z0, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z1, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z2, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z3, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z4, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z11, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z12, K1, (CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Z13, K1, (CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+8, DX
-	JMP     partialtile
-
-partialend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
-	MOVQ CX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
-	JNE  partial
+done:
 	VZEROUPPER
 	RET
 
@@ -7105,1561 +5695,1263 @@ done:
 	VZEROUPPER
 	RET
 
-// func depthwiseRowsF32w3s1AVX2(a *depthwiseRowsArgs)
-// Requires: AVX, CMOV, FMA3
-TEXT ·depthwiseRowsF32w3s1AVX2(SB), NOSPLIT, $0-8
-	MOVQ    a+0(FP), AX
-	MOVQ    64(AX), CX
-	LEAQ    channelMask<>+0(SB), DX
+// func depthwiseStripsF32w3s1AVX2(a *depthwiseStripsArgs)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·depthwiseStripsF32w3s1AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	XORQ CX, CX
+
+strip:
+	MOVQ    24(AX), DX
+	SUBQ    CX, DX
+	JEQ     done
+	MOVQ    72(AX), BX
+	CMPQ    CX, 80(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, DX
+	CMOVQGT DX, BX
+	CMPQ    BX, $+6
+	JGE     strip6
+	CMPQ    BX, $+5
+	JGE     strip5
+	CMPQ    BX, $+4
+	JGE     strip4
 	MOVQ    CX, BX
-	NEGQ    BX
-	VMOVUPS 64(DX)(BX*4), Y0
-	VMOVUPS 96(DX)(BX*4), Y1
-	CMPQ    CX, $+16
-	JNE     partial
-
-whole:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
-
-wholetile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     wholeend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
-	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+4
-	JGE     whole4
-	CMPQ    DX, 104(AX)
-	JLT     whole1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	ADDQ    $+64, DI
+	SUBQ    96(AX), BX
 	MOVQ    32(AX), SI
+	XORQ    DI, DI
 
-whole1row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	VMOVUPS     (DI), Y2
-	VMOVUPS     32(DI), Y3
-	VMOVUPS     64(DI), Y4
-	VMOVUPS     96(DI), Y5
-	VMOVUPS     128(DI), Y6
-	VMOVUPS     160(DI), Y7
-	VMOVUPS     (R8), Y8
-	VFMADD231PS Y2, Y8, Y0
-	VMOVUPS     32(R8), Y2
-	VFMADD231PS Y3, Y2, Y1
-	VMOVUPS     (R8)(R9*1), Y2
-	VFMADD231PS Y4, Y2, Y0
-	VMOVUPS     32(R8)(R9*1), Y2
-	VFMADD231PS Y5, Y2, Y1
-	VMOVUPS     (R8)(R9*2), Y2
-	VFMADD231PS Y6, Y2, Y0
-	VMOVUPS     32(R8)(R9*2), Y2
-	VFMADD231PS Y7, Y2, Y1
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole1row
-	CMPQ        72(AX), $+1
-	JNE         whole1store
-	VXORPS      Y2, Y2, Y2
-	VMAXPS      Y0, Y2, Y0
-	VMAXPS      Y1, Y2, Y1
+strip1panel:
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
 
-whole1store:
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     wholetile
+strip1row:
+	VMOVUPS     (SI), Y0
+	VMOVUPS     64(SI), Y1
+	VMOVUPS     128(SI), Y2
+	VMOVUPS     192(SI), Y3
+	VMOVUPS     256(SI), Y4
+	VMOVUPS     320(SI), Y5
+	VMOVUPS     384(SI), Y6
+	VMOVUPS     448(SI), Y7
+	VMOVUPS     512(SI), Y8
+	VMOVUPS     576(SI), Y9
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R9), R11
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	CMOVQCS     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y1, Y10, Y0
+	VMOVUPS     (R9)(R10*1), Y10
+	VFMADD231PS Y2, Y10, Y0
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y10
+	VFMADD231PS Y3, Y10, Y0
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R9), R11
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	CMOVQCS     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     (R9)(R10*1), Y10
+	VFMADD231PS Y5, Y10, Y0
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y10
+	VFMADD231PS Y6, Y10, Y0
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R9), R11
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	CMOVQCS     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y7, Y10, Y0
+	VMOVUPS     (R9)(R10*1), Y10
+	VFMADD231PS Y8, Y10, Y0
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y10
+	VFMADD231PS Y9, Y10, Y0
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip1store
+	VXORPS      Y1, Y1, Y1
+	VMAXPS      Y0, Y1, Y0
 
-whole1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
+strip1store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	VMOVUPS    Y0, (R9)
+	TESTQ      $0x00000020, DI
+	JNE        strip1second
+	MOVQ       104(AX), R9
+	MOVQ       -16(DX)(R9*1), R11
+	MOVQ       BX, R10
+	IMULQ      R11, R10
+	ADDQ       -24(DX)(R9*1), R10
+	ADDQ       (AX), R10
+	ADDQ       DI, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	PREFETCHT0 (R10)
+	ADDQ       $+32, DI
+	CMPQ       DI, 56(AX)
+	JGE        strip1only
+	SUBQ       $+72, DX
+	ADDQ       $+32, SI
+	JMP        strip1row
 
-whole1edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Y2
-	VMOVUPS     32(DI), Y3
-	VMOVUPS     64(DI), Y4
-	VMOVUPS     96(DI), Y5
-	VMOVUPS     128(DI), Y6
-	VMOVUPS     160(DI), Y7
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS Y2, Y8, Y0
-	VMOVUPS     32(R12), Y2
-	VFMADD231PS Y3, Y2, Y1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y2
-	VFMADD231PS Y4, Y2, Y0
-	VMOVUPS     32(R12), Y2
-	VFMADD231PS Y5, Y2, Y1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y2
-	VFMADD231PS Y6, Y2, Y0
-	VMOVUPS     32(R12), Y2
-	VFMADD231PS Y7, Y2, Y1
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole1edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole1edgestore
-	VXORPS      Y2, Y2, Y2
-	VMAXPS      Y0, Y2, Y0
-	VMAXPS      Y1, Y2, Y1
+strip1second:
+	SUBQ $+32, SI
 
-whole1edgestore:
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     wholetile
+strip1only:
+	ANDQ $-64, DI
+	SUBQ $+48, DX
+	DECQ R8
+	JNE  strip1row
+	ADDQ $+64, DI
+	ADDQ 112(AX), SI
+	CMPQ DI, 56(AX)
+	JLT  strip1panel
+	ADDQ $+1, CX
+	JMP  strip
 
-whole4:
-	CMPQ    DX, 104(AX)
-	JLT     whole4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole4row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (R8), Y8
-	VFMADD231PS (DI), Y8, Y0
-	VMOVUPS     32(R8), Y8
-	VFMADD231PS 32(DI), Y8, Y1
-	VMOVUPS     (R8)(R9*1), Y8
-	VFMADD231PS 64(DI), Y8, Y0
-	VFMADD231PS (DI), Y8, Y2
-	VMOVUPS     32(R8)(R9*1), Y8
-	VFMADD231PS 96(DI), Y8, Y1
-	VFMADD231PS 32(DI), Y8, Y3
-	VMOVUPS     (R8)(R9*2), Y8
-	VFMADD231PS 128(DI), Y8, Y0
-	VFMADD231PS 64(DI), Y8, Y2
-	VFMADD231PS (DI), Y8, Y4
-	VMOVUPS     32(R8)(R9*2), Y8
-	VFMADD231PS 160(DI), Y8, Y1
-	VFMADD231PS 96(DI), Y8, Y3
-	VFMADD231PS 32(DI), Y8, Y5
-	VMOVUPS     (R8)(R10*1), Y8
-	VFMADD231PS 128(DI), Y8, Y2
-	VFMADD231PS 64(DI), Y8, Y4
-	VFMADD231PS (DI), Y8, Y6
-	VMOVUPS     32(R8)(R10*1), Y8
-	VFMADD231PS 160(DI), Y8, Y3
-	VFMADD231PS 96(DI), Y8, Y5
-	VFMADD231PS 32(DI), Y8, Y7
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Y8
-	VFMADD231PS 128(DI), Y8, Y4
-	VFMADD231PS 64(DI), Y8, Y6
-	VMOVUPS     32(R8), Y8
-	VFMADD231PS 160(DI), Y8, Y5
-	VFMADD231PS 96(DI), Y8, Y7
-	VMOVUPS     (R8)(R9*1), Y8
-	VFMADD231PS 128(DI), Y8, Y6
-	VMOVUPS     32(R8)(R9*1), Y8
-	VFMADD231PS 160(DI), Y8, Y7
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole4row
-	CMPQ        72(AX), $+1
-	JNE         whole4store
-	VXORPS      Y8, Y8, Y8
-	VMAXPS      Y0, Y8, Y0
-	VMAXPS      Y1, Y8, Y1
-	VMAXPS      Y2, Y8, Y2
-	VMAXPS      Y3, Y8, Y3
-	VMAXPS      Y4, Y8, Y4
-	VMAXPS      Y5, Y8, Y5
-	VMAXPS      Y6, Y8, Y6
-	VMAXPS      Y7, Y8, Y7
-
-whole4store:
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y2, (CX)
-	VMOVUPS Y3, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y4, (CX)
-	VMOVUPS Y5, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y6, (CX)
-	VMOVUPS Y7, 32(CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     wholetile
-
-whole4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole4edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS (DI), Y8, Y0
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 32(DI), Y8, Y1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(DI), Y8, Y0
-	VFMADD231PS (DI), Y8, Y2
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(DI), Y8, Y1
-	VFMADD231PS 32(DI), Y8, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(DI), Y8, Y0
-	VFMADD231PS 64(DI), Y8, Y2
-	VFMADD231PS (DI), Y8, Y4
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(DI), Y8, Y1
-	VFMADD231PS 96(DI), Y8, Y3
-	VFMADD231PS 32(DI), Y8, Y5
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(DI), Y8, Y2
-	VFMADD231PS 64(DI), Y8, Y4
-	VFMADD231PS (DI), Y8, Y6
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(DI), Y8, Y3
-	VFMADD231PS 96(DI), Y8, Y5
-	VFMADD231PS 32(DI), Y8, Y7
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(DI), Y8, Y4
-	VFMADD231PS 64(DI), Y8, Y6
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(DI), Y8, Y5
-	VFMADD231PS 96(DI), Y8, Y7
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(DI), Y8, Y6
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(DI), Y8, Y7
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole4edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole4edgestore
-	VXORPS      Y8, Y8, Y8
-	VMAXPS      Y0, Y8, Y0
-	VMAXPS      Y1, Y8, Y1
-	VMAXPS      Y2, Y8, Y2
-	VMAXPS      Y3, Y8, Y3
-	VMAXPS      Y4, Y8, Y4
-	VMAXPS      Y5, Y8, Y5
-	VMAXPS      Y6, Y8, Y6
-	VMAXPS      Y7, Y8, Y7
-
-whole4edgestore:
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y2, (CX)
-	VMOVUPS Y3, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y4, (CX)
-	VMOVUPS Y5, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y6, (CX)
-	VMOVUPS Y7, 32(CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     wholetile
-
-wholeend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
+strip4:
 	MOVQ CX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
-	JNE  whole
-	VZEROUPPER
-	RET
+	SUBQ 96(AX), BX
+	MOVQ 32(AX), SI
+	XORQ DI, DI
 
-partial:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
+strip4panel:
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
 
-partialtile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     partialend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
-	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+4
-	JGE     partial4
-	CMPQ    DX, 104(AX)
-	JLT     partial1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial1row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	VMOVUPS     (DI), Y4
-	VMOVUPS     32(DI), Y5
-	VMOVUPS     64(DI), Y6
-	VMOVUPS     96(DI), Y7
-	VMOVUPS     128(DI), Y8
-	VMOVUPS     160(DI), Y9
-	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS Y4, Y10, Y2
-	VMASKMOVPS  32(R8), Y1, Y4
-	VFMADD231PS Y5, Y4, Y3
-	VMASKMOVPS  (R8)(R9*1), Y0, Y4
-	VFMADD231PS Y6, Y4, Y2
-	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
-	VFMADD231PS Y7, Y4, Y3
-	VMASKMOVPS  (R8)(R9*2), Y0, Y4
-	VFMADD231PS Y8, Y4, Y2
-	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
-	VFMADD231PS Y9, Y4, Y3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial1row
-	CMPQ        72(AX), $+1
-	JNE         partial1store
+strip4row:
+	VMOVUPS     (SI), Y0
+	VMOVAPS     Y0, Y1
+	VMOVAPS     Y0, Y2
+	VMOVAPS     Y0, Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     128(SI), Y5
+	VMOVUPS     192(SI), Y6
+	VMOVUPS     256(SI), Y7
+	VMOVUPS     320(SI), Y8
+	VMOVUPS     384(SI), Y9
+	VMOVUPS     448(SI), Y10
+	VMOVUPS     512(SI), Y11
+	VMOVUPS     576(SI), Y12
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y13
+	VFMADD231PS Y4, Y13, Y0
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y5, Y13, Y0
+	VFMADD231PS Y4, Y13, Y1
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y6, Y13, Y0
+	VFMADD231PS Y5, Y13, Y1
+	VFMADD231PS Y4, Y13, Y2
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y6, Y13, Y1
+	VFMADD231PS Y5, Y13, Y2
+	VFMADD231PS Y4, Y13, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y13
+	VFMADD231PS Y6, Y13, Y2
+	VFMADD231PS Y5, Y13, Y3
+	LEAQ        (R9)(R10*1), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y13
+	VFMADD231PS Y6, Y13, Y3
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y13
+	VFMADD231PS Y7, Y13, Y0
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y8, Y13, Y0
+	VFMADD231PS Y7, Y13, Y1
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y9, Y13, Y0
+	VFMADD231PS Y8, Y13, Y1
+	VFMADD231PS Y7, Y13, Y2
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y9, Y13, Y1
+	VFMADD231PS Y8, Y13, Y2
+	VFMADD231PS Y7, Y13, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y13
+	VFMADD231PS Y9, Y13, Y2
+	VFMADD231PS Y8, Y13, Y3
+	LEAQ        (R9)(R10*1), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y13
+	VFMADD231PS Y9, Y13, Y3
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y13
+	VFMADD231PS Y10, Y13, Y0
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y11, Y13, Y0
+	VFMADD231PS Y10, Y13, Y1
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y12, Y13, Y0
+	VFMADD231PS Y11, Y13, Y1
+	VFMADD231PS Y10, Y13, Y2
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y12, Y13, Y1
+	VFMADD231PS Y11, Y13, Y2
+	VFMADD231PS Y10, Y13, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y13
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y11, Y13, Y3
+	LEAQ        (R9)(R10*1), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y13
+	VFMADD231PS Y12, Y13, Y3
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip4store
 	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
 	VMAXPS      Y2, Y4, Y2
 	VMAXPS      Y3, Y4, Y3
 
-partial1store:
-	VMASKMOVPS Y2, Y0, (CX)
-	VMASKMOVPS Y3, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	ADDQ       $+1, DX
-	JMP        partialtile
+strip4store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    Y0, (R9)
+	VMOVUPS    Y1, (R9)(R10*1)
+	VMOVUPS    Y2, (R9)(R10*2)
+	VMOVUPS    Y3, (R9)(R11*1)
+	TESTQ      $0x00000020, DI
+	JNE        strip4second
+	MOVQ       104(AX), R9
+	MOVQ       -16(DX)(R9*1), R11
+	MOVQ       BX, R10
+	IMULQ      R11, R10
+	ADDQ       -24(DX)(R9*1), R10
+	ADDQ       (AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	ADDQ       $+32, DI
+	CMPQ       DI, 56(AX)
+	JGE        strip4only
+	SUBQ       $+72, DX
+	ADDQ       $+32, SI
+	JMP        strip4row
 
-partial1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
+strip4second:
+	SUBQ $+32, SI
 
-partial1edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Y4
-	VMOVUPS     32(DI), Y5
-	VMOVUPS     64(DI), Y6
-	VMOVUPS     96(DI), Y7
-	VMOVUPS     128(DI), Y8
-	VMOVUPS     160(DI), Y9
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS Y4, Y10, Y2
-	VMASKMOVPS  32(R12), Y1, Y4
-	VFMADD231PS Y5, Y4, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y4
-	VFMADD231PS Y6, Y4, Y2
-	VMASKMOVPS  32(R12), Y1, Y4
-	VFMADD231PS Y7, Y4, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y4
-	VFMADD231PS Y8, Y4, Y2
-	VMASKMOVPS  32(R12), Y1, Y4
-	VFMADD231PS Y9, Y4, Y3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial1edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial1edgestore
-	VXORPS      Y4, Y4, Y4
-	VMAXPS      Y2, Y4, Y2
-	VMAXPS      Y3, Y4, Y3
+strip4only:
+	ANDQ $-64, DI
+	SUBQ $+48, DX
+	DECQ R8
+	JNE  strip4row
+	ADDQ $+64, DI
+	ADDQ 112(AX), SI
+	CMPQ DI, 56(AX)
+	JLT  strip4panel
+	ADDQ $+4, CX
+	JMP  strip
 
-partial1edgestore:
-	VMASKMOVPS Y2, Y0, (CX)
-	VMASKMOVPS Y3, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	ADDQ       $+1, DX
-	JMP        partialtile
-
-partial4:
-	CMPQ    DX, 104(AX)
-	JLT     partial4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	VMOVAPS Y2, Y4
-	VMOVAPS Y3, Y5
-	VMOVAPS Y2, Y6
-	VMOVAPS Y3, Y7
-	VMOVAPS Y2, Y8
-	VMOVAPS Y3, Y9
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial4row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS (DI), Y10, Y2
-	VMASKMOVPS  32(R8), Y1, Y10
-	VFMADD231PS 32(DI), Y10, Y3
-	VMASKMOVPS  (R8)(R9*1), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y2
-	VFMADD231PS (DI), Y10, Y4
-	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y3
-	VFMADD231PS 32(DI), Y10, Y5
-	VMASKMOVPS  (R8)(R9*2), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y2
-	VFMADD231PS 64(DI), Y10, Y4
-	VFMADD231PS (DI), Y10, Y6
-	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y3
-	VFMADD231PS 96(DI), Y10, Y5
-	VFMADD231PS 32(DI), Y10, Y7
-	VMASKMOVPS  (R8)(R10*1), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y4
-	VFMADD231PS 64(DI), Y10, Y6
-	VFMADD231PS (DI), Y10, Y8
-	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y5
-	VFMADD231PS 96(DI), Y10, Y7
-	VFMADD231PS 32(DI), Y10, Y9
-	LEAQ        (R8)(R9*4), R8
-	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y6
-	VFMADD231PS 64(DI), Y10, Y8
-	VMASKMOVPS  32(R8), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y7
-	VFMADD231PS 96(DI), Y10, Y9
-	VMASKMOVPS  (R8)(R9*1), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y8
-	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y9
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial4row
-	CMPQ        72(AX), $+1
-	JNE         partial4store
-	VXORPS      Y10, Y10, Y10
-	VMAXPS      Y2, Y10, Y2
-	VMAXPS      Y3, Y10, Y3
-	VMAXPS      Y4, Y10, Y4
-	VMAXPS      Y5, Y10, Y5
-	VMAXPS      Y6, Y10, Y6
-	VMAXPS      Y7, Y10, Y7
-	VMAXPS      Y8, Y10, Y8
-	VMAXPS      Y9, Y10, Y9
-
-partial4store:
-	VMASKMOVPS Y2, Y0, (CX)
-	VMASKMOVPS Y3, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y4, Y0, (CX)
-	VMASKMOVPS Y5, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y6, Y0, (CX)
-	VMASKMOVPS Y7, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y8, Y0, (CX)
-	VMASKMOVPS Y9, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	ADDQ       $+4, DX
-	JMP        partialtile
-
-partial4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	VMOVAPS Y2, Y4
-	VMOVAPS Y3, Y5
-	VMOVAPS Y2, Y6
-	VMOVAPS Y3, Y7
-	VMOVAPS Y2, Y8
-	VMOVAPS Y3, Y9
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial4edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS (DI), Y10, Y2
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 32(DI), Y10, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y2
-	VFMADD231PS (DI), Y10, Y4
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y3
-	VFMADD231PS 32(DI), Y10, Y5
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y2
-	VFMADD231PS 64(DI), Y10, Y4
-	VFMADD231PS (DI), Y10, Y6
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y3
-	VFMADD231PS 96(DI), Y10, Y5
-	VFMADD231PS 32(DI), Y10, Y7
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y4
-	VFMADD231PS 64(DI), Y10, Y6
-	VFMADD231PS (DI), Y10, Y8
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y5
-	VFMADD231PS 96(DI), Y10, Y7
-	VFMADD231PS 32(DI), Y10, Y9
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y6
-	VFMADD231PS 64(DI), Y10, Y8
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y7
-	VFMADD231PS 96(DI), Y10, Y9
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y8
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y9
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial4edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial4edgestore
-	VXORPS      Y10, Y10, Y10
-	VMAXPS      Y2, Y10, Y2
-	VMAXPS      Y3, Y10, Y3
-	VMAXPS      Y4, Y10, Y4
-	VMAXPS      Y5, Y10, Y5
-	VMAXPS      Y6, Y10, Y6
-	VMAXPS      Y7, Y10, Y7
-	VMAXPS      Y8, Y10, Y8
-	VMAXPS      Y9, Y10, Y9
-
-partial4edgestore:
-	VMASKMOVPS Y2, Y0, (CX)
-	VMASKMOVPS Y3, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y4, Y0, (CX)
-	VMASKMOVPS Y5, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y6, Y0, (CX)
-	VMASKMOVPS Y7, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y8, Y0, (CX)
-	VMASKMOVPS Y9, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	ADDQ       $+4, DX
-	JMP        partialtile
-
-partialend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
+strip5:
 	MOVQ CX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
-	JNE  partial
+	SUBQ 96(AX), BX
+	MOVQ 32(AX), SI
+	XORQ DI, DI
+
+strip5panel:
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
+
+strip5row:
+	VMOVUPS     (SI), Y0
+	VMOVAPS     Y0, Y1
+	VMOVAPS     Y0, Y2
+	VMOVAPS     Y0, Y3
+	VMOVAPS     Y0, Y4
+	VMOVUPS     64(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     192(SI), Y7
+	VMOVUPS     256(SI), Y8
+	VMOVUPS     320(SI), Y9
+	VMOVUPS     384(SI), Y10
+	VMOVUPS     448(SI), Y11
+	VMOVUPS     512(SI), Y12
+	VMOVUPS     576(SI), Y13
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y14
+	VFMADD231PS Y5, Y14, Y0
+	VMOVUPS     (R9)(R10*1), Y14
+	VFMADD231PS Y6, Y14, Y0
+	VFMADD231PS Y5, Y14, Y1
+	VMOVUPS     (R9)(R10*2), Y14
+	VFMADD231PS Y7, Y14, Y0
+	VFMADD231PS Y6, Y14, Y1
+	VFMADD231PS Y5, Y14, Y2
+	VMOVUPS     (R9)(R11*1), Y14
+	VFMADD231PS Y7, Y14, Y1
+	VFMADD231PS Y6, Y14, Y2
+	VFMADD231PS Y5, Y14, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y14
+	VFMADD231PS Y7, Y14, Y2
+	VFMADD231PS Y6, Y14, Y3
+	VFMADD231PS Y5, Y14, Y4
+	VMOVUPS     (R9)(R10*1), Y14
+	VFMADD231PS Y7, Y14, Y3
+	VFMADD231PS Y6, Y14, Y4
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y14
+	VFMADD231PS Y7, Y14, Y4
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y14
+	VFMADD231PS Y8, Y14, Y0
+	VMOVUPS     (R9)(R10*1), Y14
+	VFMADD231PS Y9, Y14, Y0
+	VFMADD231PS Y8, Y14, Y1
+	VMOVUPS     (R9)(R10*2), Y14
+	VFMADD231PS Y10, Y14, Y0
+	VFMADD231PS Y9, Y14, Y1
+	VFMADD231PS Y8, Y14, Y2
+	VMOVUPS     (R9)(R11*1), Y14
+	VFMADD231PS Y10, Y14, Y1
+	VFMADD231PS Y9, Y14, Y2
+	VFMADD231PS Y8, Y14, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y14
+	VFMADD231PS Y10, Y14, Y2
+	VFMADD231PS Y9, Y14, Y3
+	VFMADD231PS Y8, Y14, Y4
+	VMOVUPS     (R9)(R10*1), Y14
+	VFMADD231PS Y10, Y14, Y3
+	VFMADD231PS Y9, Y14, Y4
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y14
+	VFMADD231PS Y10, Y14, Y4
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y14
+	VFMADD231PS Y11, Y14, Y0
+	VMOVUPS     (R9)(R10*1), Y14
+	VFMADD231PS Y12, Y14, Y0
+	VFMADD231PS Y11, Y14, Y1
+	VMOVUPS     (R9)(R10*2), Y14
+	VFMADD231PS Y13, Y14, Y0
+	VFMADD231PS Y12, Y14, Y1
+	VFMADD231PS Y11, Y14, Y2
+	VMOVUPS     (R9)(R11*1), Y14
+	VFMADD231PS Y13, Y14, Y1
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y11, Y14, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y14
+	VFMADD231PS Y13, Y14, Y2
+	VFMADD231PS Y12, Y14, Y3
+	VFMADD231PS Y11, Y14, Y4
+	VMOVUPS     (R9)(R10*1), Y14
+	VFMADD231PS Y13, Y14, Y3
+	VFMADD231PS Y12, Y14, Y4
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y14
+	VFMADD231PS Y13, Y14, Y4
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip5store
+	VXORPS      Y5, Y5, Y5
+	VMAXPS      Y0, Y5, Y0
+	VMAXPS      Y1, Y5, Y1
+	VMAXPS      Y2, Y5, Y2
+	VMAXPS      Y3, Y5, Y3
+	VMAXPS      Y4, Y5, Y4
+
+strip5store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    Y0, (R9)
+	VMOVUPS    Y1, (R9)(R10*1)
+	VMOVUPS    Y2, (R9)(R10*2)
+	VMOVUPS    Y3, (R9)(R11*1)
+	LEAQ       (R9)(R10*4), R9
+	VMOVUPS    Y4, (R9)
+	TESTQ      $0x00000020, DI
+	JNE        strip5second
+	MOVQ       104(AX), R9
+	MOVQ       -16(DX)(R9*1), R11
+	MOVQ       BX, R10
+	IMULQ      R11, R10
+	ADDQ       -24(DX)(R9*1), R10
+	ADDQ       (AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	ADDQ       $+32, DI
+	CMPQ       DI, 56(AX)
+	JGE        strip5only
+	SUBQ       $+72, DX
+	ADDQ       $+32, SI
+	JMP        strip5row
+
+strip5second:
+	SUBQ $+32, SI
+
+strip5only:
+	ANDQ $-64, DI
+	SUBQ $+48, DX
+	DECQ R8
+	JNE  strip5row
+	ADDQ $+64, DI
+	ADDQ 112(AX), SI
+	CMPQ DI, 56(AX)
+	JLT  strip5panel
+	ADDQ $+5, CX
+	JMP  strip
+
+strip6:
+	MOVQ CX, BX
+	SUBQ 96(AX), BX
+	MOVQ 32(AX), SI
+	XORQ DI, DI
+
+strip6panel:
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
+
+strip6row:
+	VMOVUPS     (SI), Y0
+	VMOVAPS     Y0, Y1
+	VMOVAPS     Y0, Y2
+	VMOVAPS     Y0, Y3
+	VMOVAPS     Y0, Y4
+	VMOVAPS     Y0, Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     128(SI), Y7
+	VMOVUPS     192(SI), Y8
+	VMOVUPS     256(SI), Y9
+	VMOVUPS     320(SI), Y10
+	VMOVUPS     384(SI), Y11
+	VMOVUPS     448(SI), Y12
+	VMOVUPS     512(SI), Y13
+	VMOVUPS     576(SI), Y14
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y15
+	VFMADD231PS Y6, Y15, Y0
+	VMOVUPS     (R9)(R10*1), Y15
+	VFMADD231PS Y7, Y15, Y0
+	VFMADD231PS Y6, Y15, Y1
+	VMOVUPS     (R9)(R10*2), Y15
+	VFMADD231PS Y8, Y15, Y0
+	VFMADD231PS Y7, Y15, Y1
+	VFMADD231PS Y6, Y15, Y2
+	VMOVUPS     (R9)(R11*1), Y15
+	VFMADD231PS Y8, Y15, Y1
+	VFMADD231PS Y7, Y15, Y2
+	VFMADD231PS Y6, Y15, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y15
+	VFMADD231PS Y8, Y15, Y2
+	VFMADD231PS Y7, Y15, Y3
+	VFMADD231PS Y6, Y15, Y4
+	VMOVUPS     (R9)(R10*1), Y15
+	VFMADD231PS Y8, Y15, Y3
+	VFMADD231PS Y7, Y15, Y4
+	VFMADD231PS Y6, Y15, Y5
+	VMOVUPS     (R9)(R10*2), Y15
+	VFMADD231PS Y8, Y15, Y4
+	VFMADD231PS Y7, Y15, Y5
+	LEAQ        (R9)(R11*1), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        7(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y15
+	VFMADD231PS Y8, Y15, Y5
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y15
+	VFMADD231PS Y9, Y15, Y0
+	VMOVUPS     (R9)(R10*1), Y15
+	VFMADD231PS Y10, Y15, Y0
+	VFMADD231PS Y9, Y15, Y1
+	VMOVUPS     (R9)(R10*2), Y15
+	VFMADD231PS Y11, Y15, Y0
+	VFMADD231PS Y10, Y15, Y1
+	VFMADD231PS Y9, Y15, Y2
+	VMOVUPS     (R9)(R11*1), Y15
+	VFMADD231PS Y11, Y15, Y1
+	VFMADD231PS Y10, Y15, Y2
+	VFMADD231PS Y9, Y15, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y15
+	VFMADD231PS Y11, Y15, Y2
+	VFMADD231PS Y10, Y15, Y3
+	VFMADD231PS Y9, Y15, Y4
+	VMOVUPS     (R9)(R10*1), Y15
+	VFMADD231PS Y11, Y15, Y3
+	VFMADD231PS Y10, Y15, Y4
+	VFMADD231PS Y9, Y15, Y5
+	VMOVUPS     (R9)(R10*2), Y15
+	VFMADD231PS Y11, Y15, Y4
+	VFMADD231PS Y10, Y15, Y5
+	LEAQ        (R9)(R11*1), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        7(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y15
+	VFMADD231PS Y11, Y15, Y5
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y15
+	VFMADD231PS Y12, Y15, Y0
+	VMOVUPS     (R9)(R10*1), Y15
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y12, Y15, Y1
+	VMOVUPS     (R9)(R10*2), Y15
+	VFMADD231PS Y14, Y15, Y0
+	VFMADD231PS Y13, Y15, Y1
+	VFMADD231PS Y12, Y15, Y2
+	VMOVUPS     (R9)(R11*1), Y15
+	VFMADD231PS Y14, Y15, Y1
+	VFMADD231PS Y13, Y15, Y2
+	VFMADD231PS Y12, Y15, Y3
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y15
+	VFMADD231PS Y14, Y15, Y2
+	VFMADD231PS Y13, Y15, Y3
+	VFMADD231PS Y12, Y15, Y4
+	VMOVUPS     (R9)(R10*1), Y15
+	VFMADD231PS Y14, Y15, Y3
+	VFMADD231PS Y13, Y15, Y4
+	VFMADD231PS Y12, Y15, Y5
+	VMOVUPS     (R9)(R10*2), Y15
+	VFMADD231PS Y14, Y15, Y4
+	VFMADD231PS Y13, Y15, Y5
+	LEAQ        (R9)(R11*1), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        7(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y15
+	VFMADD231PS Y14, Y15, Y5
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip6store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+strip6store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    Y0, (R9)
+	VMOVUPS    Y1, (R9)(R10*1)
+	VMOVUPS    Y2, (R9)(R10*2)
+	VMOVUPS    Y3, (R9)(R11*1)
+	LEAQ       (R9)(R10*4), R9
+	VMOVUPS    Y4, (R9)
+	VMOVUPS    Y5, (R9)(R10*1)
+	TESTQ      $0x00000020, DI
+	JNE        strip6second
+	MOVQ       104(AX), R9
+	MOVQ       -16(DX)(R9*1), R11
+	MOVQ       BX, R10
+	IMULQ      R11, R10
+	ADDQ       -24(DX)(R9*1), R10
+	ADDQ       (AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	ADDQ       $+32, DI
+	CMPQ       DI, 56(AX)
+	JGE        strip6only
+	SUBQ       $+72, DX
+	ADDQ       $+32, SI
+	JMP        strip6row
+
+strip6second:
+	SUBQ $+32, SI
+
+strip6only:
+	ANDQ $-64, DI
+	SUBQ $+48, DX
+	DECQ R8
+	JNE  strip6row
+	ADDQ $+64, DI
+	ADDQ 112(AX), SI
+	CMPQ DI, 56(AX)
+	JLT  strip6panel
+	ADDQ $+6, CX
+	JMP  strip
+
+done:
 	VZEROUPPER
 	RET
 
-// func depthwiseRowsF32w3s2AVX2(a *depthwiseRowsArgs)
-// Requires: AVX, CMOV, FMA3
-TEXT ·depthwiseRowsF32w3s2AVX2(SB), NOSPLIT, $0-8
-	MOVQ    a+0(FP), AX
-	MOVQ    64(AX), CX
-	LEAQ    channelMask<>+0(SB), DX
+// func depthwiseStripsF32w3s2AVX2(a *depthwiseStripsArgs)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·depthwiseStripsF32w3s2AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	XORQ CX, CX
+
+strip:
+	MOVQ    24(AX), DX
+	SUBQ    CX, DX
+	JEQ     done
+	MOVQ    72(AX), BX
+	CMPQ    CX, 80(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, DX
+	CMOVQGT DX, BX
+	CMPQ    BX, $+4
+	JGE     strip4
 	MOVQ    CX, BX
-	NEGQ    BX
-	VMOVUPS 64(DX)(BX*4), Y0
-	VMOVUPS 96(DX)(BX*4), Y1
-	CMPQ    CX, $+16
-	JNE     partial
-
-whole:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
-
-wholetile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     wholeend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
-	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+4
-	JGE     whole4
-	CMPQ    DX, 104(AX)
-	JLT     whole1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	ADDQ    $+64, DI
+	ADDQ    CX, BX
+	SUBQ    96(AX), BX
 	MOVQ    32(AX), SI
+	XORQ    DI, DI
 
-whole1row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	VMOVUPS     (DI), Y2
-	VMOVUPS     32(DI), Y3
-	VMOVUPS     64(DI), Y4
-	VMOVUPS     96(DI), Y5
-	VMOVUPS     128(DI), Y6
-	VMOVUPS     160(DI), Y7
-	VMOVUPS     (R8), Y8
-	VFMADD231PS Y2, Y8, Y0
-	VMOVUPS     32(R8), Y2
-	VFMADD231PS Y3, Y2, Y1
-	VMOVUPS     (R8)(R9*1), Y2
-	VFMADD231PS Y4, Y2, Y0
-	VMOVUPS     32(R8)(R9*1), Y2
-	VFMADD231PS Y5, Y2, Y1
-	VMOVUPS     (R8)(R9*2), Y2
-	VFMADD231PS Y6, Y2, Y0
-	VMOVUPS     32(R8)(R9*2), Y2
-	VFMADD231PS Y7, Y2, Y1
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole1row
-	CMPQ        72(AX), $+1
-	JNE         whole1store
-	VXORPS      Y2, Y2, Y2
-	VMAXPS      Y0, Y2, Y0
-	VMAXPS      Y1, Y2, Y1
+strip1panel:
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
 
-whole1store:
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     wholetile
+strip1row:
+	VMOVUPS     (SI), Y0
+	VMOVUPS     64(SI), Y1
+	VMOVUPS     128(SI), Y2
+	VMOVUPS     192(SI), Y3
+	VMOVUPS     256(SI), Y4
+	VMOVUPS     320(SI), Y5
+	VMOVUPS     384(SI), Y6
+	VMOVUPS     448(SI), Y7
+	VMOVUPS     512(SI), Y8
+	VMOVUPS     576(SI), Y9
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R9), R11
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	CMOVQCS     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y1, Y10, Y0
+	VMOVUPS     (R9)(R10*1), Y10
+	VFMADD231PS Y2, Y10, Y0
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y10
+	VFMADD231PS Y3, Y10, Y0
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R9), R11
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	CMOVQCS     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     (R9)(R10*1), Y10
+	VFMADD231PS Y5, Y10, Y0
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y10
+	VFMADD231PS Y6, Y10, Y0
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R9), R11
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	CMOVQCS     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y7, Y10, Y0
+	VMOVUPS     (R9)(R10*1), Y10
+	VFMADD231PS Y8, Y10, Y0
+	LEAQ        (R9)(R10*2), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y10
+	VFMADD231PS Y9, Y10, Y0
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip1store
+	VXORPS      Y1, Y1, Y1
+	VMAXPS      Y0, Y1, Y0
 
-whole1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
+strip1store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	VMOVUPS    Y0, (R9)
+	TESTQ      $0x00000020, DI
+	JNE        strip1second
+	MOVQ       104(AX), R9
+	MOVQ       -16(DX)(R9*1), R11
+	MOVQ       BX, R10
+	IMULQ      R11, R10
+	ADDQ       -24(DX)(R9*1), R10
+	ADDQ       (AX), R10
+	ADDQ       DI, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	MOVQ       104(AX), R9
+	MOVQ       -40(DX)(R9*1), R11
+	MOVQ       BX, R10
+	IMULQ      R11, R10
+	ADDQ       -48(DX)(R9*1), R10
+	ADDQ       (AX), R10
+	ADDQ       DI, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	PREFETCHT0 (R10)
+	ADDQ       $+32, DI
+	CMPQ       DI, 56(AX)
+	JGE        strip1only
+	SUBQ       $+72, DX
+	ADDQ       $+32, SI
+	JMP        strip1row
 
-whole1edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Y2
-	VMOVUPS     32(DI), Y3
-	VMOVUPS     64(DI), Y4
-	VMOVUPS     96(DI), Y5
-	VMOVUPS     128(DI), Y6
-	VMOVUPS     160(DI), Y7
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS Y2, Y8, Y0
-	VMOVUPS     32(R12), Y2
-	VFMADD231PS Y3, Y2, Y1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y2
-	VFMADD231PS Y4, Y2, Y0
-	VMOVUPS     32(R12), Y2
-	VFMADD231PS Y5, Y2, Y1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y2
-	VFMADD231PS Y6, Y2, Y0
-	VMOVUPS     32(R12), Y2
-	VFMADD231PS Y7, Y2, Y1
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole1edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole1edgestore
-	VXORPS      Y2, Y2, Y2
-	VMAXPS      Y0, Y2, Y0
-	VMAXPS      Y1, Y2, Y1
+strip1second:
+	SUBQ $+32, SI
 
-whole1edgestore:
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+1, DX
-	JMP     wholetile
+strip1only:
+	ANDQ $-64, DI
+	SUBQ $+24, DX
+	DECQ R8
+	JNE  strip1row
+	ADDQ $+64, DI
+	ADDQ 112(AX), SI
+	CMPQ DI, 56(AX)
+	JLT  strip1panel
+	ADDQ $+1, CX
+	JMP  strip
 
-whole4:
-	CMPQ    DX, 104(AX)
-	JLT     whole4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     whole4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole4row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMOVUPS     (R8), Y8
-	VFMADD231PS (DI), Y8, Y0
-	VMOVUPS     32(R8), Y8
-	VFMADD231PS 32(DI), Y8, Y1
-	VMOVUPS     (R8)(R9*1), Y8
-	VFMADD231PS 64(DI), Y8, Y0
-	VMOVUPS     32(R8)(R9*1), Y8
-	VFMADD231PS 96(DI), Y8, Y1
-	VMOVUPS     (R8)(R9*2), Y8
-	VFMADD231PS 128(DI), Y8, Y0
-	VFMADD231PS (DI), Y8, Y2
-	VMOVUPS     32(R8)(R9*2), Y8
-	VFMADD231PS 160(DI), Y8, Y1
-	VFMADD231PS 32(DI), Y8, Y3
-	VMOVUPS     (R8)(R10*1), Y8
-	VFMADD231PS 64(DI), Y8, Y2
-	VMOVUPS     32(R8)(R10*1), Y8
-	VFMADD231PS 96(DI), Y8, Y3
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Y8
-	VFMADD231PS 128(DI), Y8, Y2
-	VFMADD231PS (DI), Y8, Y4
-	VMOVUPS     32(R8), Y8
-	VFMADD231PS 160(DI), Y8, Y3
-	VFMADD231PS 32(DI), Y8, Y5
-	VMOVUPS     (R8)(R9*1), Y8
-	VFMADD231PS 64(DI), Y8, Y4
-	VMOVUPS     32(R8)(R9*1), Y8
-	VFMADD231PS 96(DI), Y8, Y5
-	VMOVUPS     (R8)(R9*2), Y8
-	VFMADD231PS 128(DI), Y8, Y4
-	VFMADD231PS (DI), Y8, Y6
-	VMOVUPS     32(R8)(R9*2), Y8
-	VFMADD231PS 160(DI), Y8, Y5
-	VFMADD231PS 32(DI), Y8, Y7
-	VMOVUPS     (R8)(R10*1), Y8
-	VFMADD231PS 64(DI), Y8, Y6
-	VMOVUPS     32(R8)(R10*1), Y8
-	VFMADD231PS 96(DI), Y8, Y7
-	LEAQ        (R8)(R9*4), R8
-	VMOVUPS     (R8), Y8
-	VFMADD231PS 128(DI), Y8, Y6
-	VMOVUPS     32(R8), Y8
-	VFMADD231PS 160(DI), Y8, Y7
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole4row
-	CMPQ        72(AX), $+1
-	JNE         whole4store
-	VXORPS      Y8, Y8, Y8
-	VMAXPS      Y0, Y8, Y0
-	VMAXPS      Y1, Y8, Y1
-	VMAXPS      Y2, Y8, Y2
-	VMAXPS      Y3, Y8, Y3
-	VMAXPS      Y4, Y8, Y4
-	VMAXPS      Y5, Y8, Y5
-	VMAXPS      Y6, Y8, Y6
-	VMAXPS      Y7, Y8, Y7
-
-whole4store:
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y2, (CX)
-	VMOVUPS Y3, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y4, (CX)
-	VMOVUPS Y5, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y6, (CX)
-	VMOVUPS Y7, 32(CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     wholetile
-
-whole4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-whole4edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS (DI), Y8, Y0
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 32(DI), Y8, Y1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(DI), Y8, Y0
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(DI), Y8, Y1
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(DI), Y8, Y0
-	VFMADD231PS (DI), Y8, Y2
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(DI), Y8, Y1
-	VFMADD231PS 32(DI), Y8, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(DI), Y8, Y2
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(DI), Y8, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(DI), Y8, Y2
-	VFMADD231PS (DI), Y8, Y4
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(DI), Y8, Y3
-	VFMADD231PS 32(DI), Y8, Y5
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(DI), Y8, Y4
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(DI), Y8, Y5
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(DI), Y8, Y4
-	VFMADD231PS (DI), Y8, Y6
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(DI), Y8, Y5
-	VFMADD231PS 32(DI), Y8, Y7
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 64(DI), Y8, Y6
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 96(DI), Y8, Y7
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMOVUPS     (R12), Y8
-	VFMADD231PS 128(DI), Y8, Y6
-	VMOVUPS     32(R12), Y8
-	VFMADD231PS 160(DI), Y8, Y7
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         whole4edgerow
-	CMPQ        72(AX), $+1
-	JNE         whole4edgestore
-	VXORPS      Y8, Y8, Y8
-	VMAXPS      Y0, Y8, Y0
-	VMAXPS      Y1, Y8, Y1
-	VMAXPS      Y2, Y8, Y2
-	VMAXPS      Y3, Y8, Y3
-	VMAXPS      Y4, Y8, Y4
-	VMAXPS      Y5, Y8, Y5
-	VMAXPS      Y6, Y8, Y6
-	VMAXPS      Y7, Y8, Y7
-
-whole4edgestore:
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y2, (CX)
-	VMOVUPS Y3, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y4, (CX)
-	VMOVUPS Y5, 32(CX)
-	ADDQ    56(AX), CX
-	VMOVUPS Y6, (CX)
-	VMOVUPS Y7, 32(CX)
-	ADDQ    56(AX), CX
-	ADDQ    $+4, DX
-	JMP     wholetile
-
-wholeend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
+strip4:
 	MOVQ CX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
-	JNE  whole
-	VZEROUPPER
-	RET
+	ADDQ CX, BX
+	SUBQ 96(AX), BX
+	MOVQ 32(AX), SI
+	XORQ DI, DI
 
-partial:
-	MOVQ 8(AX), CX
-	ADDQ 80(AX), CX
-	MOVQ (CX), CX
-	ADDQ 48(AX), CX
-	XORQ DX, DX
+strip4panel:
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
 
-partialtile:
-	MOVQ    24(AX), SI
-	SUBQ    DX, SI
-	JEQ     partialend
-	MOVQ    88(AX), BX
-	CMPQ    DX, 96(AX)
-	ADCQ    $-1, BX
-	CMPQ    BX, SI
-	CMOVQGT SI, BX
-	CMPQ    BX, $+4
-	JGE     partial4
-	CMPQ    DX, 104(AX)
-	JLT     partial1edge
-	LEAQ    1(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial1edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial1row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	VMOVUPS     (DI), Y4
-	VMOVUPS     32(DI), Y5
-	VMOVUPS     64(DI), Y6
-	VMOVUPS     96(DI), Y7
-	VMOVUPS     128(DI), Y8
-	VMOVUPS     160(DI), Y9
-	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS Y4, Y10, Y2
-	VMASKMOVPS  32(R8), Y1, Y4
-	VFMADD231PS Y5, Y4, Y3
-	VMASKMOVPS  (R8)(R9*1), Y0, Y4
-	VFMADD231PS Y6, Y4, Y2
-	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
-	VFMADD231PS Y7, Y4, Y3
-	VMASKMOVPS  (R8)(R9*2), Y0, Y4
-	VFMADD231PS Y8, Y4, Y2
-	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
-	VFMADD231PS Y9, Y4, Y3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial1row
-	CMPQ        72(AX), $+1
-	JNE         partial1store
+strip4row:
+	VMOVUPS     (SI), Y0
+	VMOVAPS     Y0, Y1
+	VMOVAPS     Y0, Y2
+	VMOVAPS     Y0, Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     128(SI), Y5
+	VMOVUPS     192(SI), Y6
+	VMOVUPS     256(SI), Y7
+	VMOVUPS     320(SI), Y8
+	VMOVUPS     384(SI), Y9
+	VMOVUPS     448(SI), Y10
+	VMOVUPS     512(SI), Y11
+	VMOVUPS     576(SI), Y12
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y13
+	VFMADD231PS Y4, Y13, Y0
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y5, Y13, Y0
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y6, Y13, Y0
+	VFMADD231PS Y4, Y13, Y1
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y5, Y13, Y1
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y13
+	VFMADD231PS Y6, Y13, Y1
+	VFMADD231PS Y4, Y13, Y2
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y5, Y13, Y2
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y6, Y13, Y2
+	VFMADD231PS Y4, Y13, Y3
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y5, Y13, Y3
+	LEAQ        (R9)(R10*4), R9
+	LEAQ        (R9), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        8(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y13
+	VFMADD231PS Y6, Y13, Y3
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y13
+	VFMADD231PS Y7, Y13, Y0
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y8, Y13, Y0
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y9, Y13, Y0
+	VFMADD231PS Y7, Y13, Y1
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y8, Y13, Y1
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y13
+	VFMADD231PS Y9, Y13, Y1
+	VFMADD231PS Y7, Y13, Y2
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y8, Y13, Y2
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y9, Y13, Y2
+	VFMADD231PS Y7, Y13, Y3
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y8, Y13, Y3
+	LEAQ        (R9)(R10*4), R9
+	LEAQ        (R9), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        8(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y13
+	VFMADD231PS Y9, Y13, Y3
+	ADDQ        $+24, DX
+	MOVQ        8(DX), R10
+	MOVQ        BX, R9
+	IMULQ       R10, R9
+	ADDQ        (DX), R9
+	ADDQ        (AX), R9
+	ADDQ        DI, R9
+	LEAQ        (R10)(R10*2), R11
+	LEAQ        (R9), R12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (BX), R14
+	CMPQ        R14, 88(AX)
+	CMOVQCS     R12, R13
+	VMOVUPS     (R13), Y13
+	VFMADD231PS Y10, Y13, Y0
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y11, Y13, Y0
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y12, Y13, Y0
+	VFMADD231PS Y10, Y13, Y1
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y11, Y13, Y1
+	LEAQ        (R9)(R10*4), R9
+	VMOVUPS     (R9), Y13
+	VFMADD231PS Y12, Y13, Y1
+	VFMADD231PS Y10, Y13, Y2
+	VMOVUPS     (R9)(R10*1), Y13
+	VFMADD231PS Y11, Y13, Y2
+	VMOVUPS     (R9)(R10*2), Y13
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y10, Y13, Y3
+	VMOVUPS     (R9)(R11*1), Y13
+	VFMADD231PS Y11, Y13, Y3
+	LEAQ        (R9)(R10*4), R9
+	LEAQ        (R9), R9
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        8(BX), R11
+	CMPQ        R11, 88(AX)
+	CMOVQCS     R9, R10
+	VMOVUPS     (R10), Y13
+	VFMADD231PS Y12, Y13, Y3
+	ADDQ        $+24, DX
+	CMPQ        64(AX), $+1
+	JNE         strip4store
 	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
 	VMAXPS      Y2, Y4, Y2
 	VMAXPS      Y3, Y4, Y3
 
-partial1store:
-	VMASKMOVPS Y2, Y0, (CX)
-	VMASKMOVPS Y3, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	ADDQ       $+1, DX
-	JMP        partialtile
+strip4store:
+	MOVQ       48(AX), R10
+	MOVQ       CX, R9
+	IMULQ      R10, R9
+	ADDQ       -8(DX), R9
+	ADDQ       40(AX), R9
+	ADDQ       DI, R9
+	LEAQ       (R10)(R10*2), R11
+	VMOVUPS    Y0, (R9)
+	VMOVUPS    Y1, (R9)(R10*1)
+	VMOVUPS    Y2, (R9)(R10*2)
+	VMOVUPS    Y3, (R9)(R11*1)
+	TESTQ      $0x00000020, DI
+	JNE        strip4second
+	MOVQ       104(AX), R9
+	MOVQ       -16(DX)(R9*1), R11
+	MOVQ       BX, R10
+	IMULQ      R11, R10
+	ADDQ       -24(DX)(R9*1), R10
+	ADDQ       (AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	MOVQ       104(AX), R9
+	MOVQ       -40(DX)(R9*1), R11
+	MOVQ       BX, R10
+	IMULQ      R11, R10
+	ADDQ       -48(DX)(R9*1), R10
+	ADDQ       (AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	LEAQ       (R10)(R11*4), R10
+	PREFETCHT0 (R10)
+	MOVQ       104(AX), R9
+	MOVQ       48(AX), R11
+	MOVQ       CX, R10
+	IMULQ      R11, R10
+	ADDQ       -8(DX)(R9*1), R10
+	ADDQ       40(AX), R10
+	ADDQ       DI, R10
+	LEAQ       (R11)(R11*2), R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 (R10)(R11*1)
+	PREFETCHT0 (R10)(R11*2)
+	PREFETCHT0 (R10)(R9*1)
+	ADDQ       $+32, DI
+	CMPQ       DI, 56(AX)
+	JGE        strip4only
+	SUBQ       $+72, DX
+	ADDQ       $+32, SI
+	JMP        strip4row
 
-partial1edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
+strip4second:
+	SUBQ $+32, SI
 
-partial1edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	VMOVUPS     (DI), Y4
-	VMOVUPS     32(DI), Y5
-	VMOVUPS     64(DI), Y6
-	VMOVUPS     96(DI), Y7
-	VMOVUPS     128(DI), Y8
-	VMOVUPS     160(DI), Y9
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS Y4, Y10, Y2
-	VMASKMOVPS  32(R12), Y1, Y4
-	VFMADD231PS Y5, Y4, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y4
-	VFMADD231PS Y6, Y4, Y2
-	VMASKMOVPS  32(R12), Y1, Y4
-	VFMADD231PS Y7, Y4, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y4
-	VFMADD231PS Y8, Y4, Y2
-	VMASKMOVPS  32(R12), Y1, Y4
-	VFMADD231PS Y9, Y4, Y3
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial1edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial1edgestore
-	VXORPS      Y4, Y4, Y4
-	VMAXPS      Y2, Y4, Y2
-	VMAXPS      Y3, Y4, Y3
+strip4only:
+	ANDQ $-64, DI
+	SUBQ $+24, DX
+	DECQ R8
+	JNE  strip4row
+	ADDQ $+64, DI
+	ADDQ 112(AX), SI
+	CMPQ DI, 56(AX)
+	JLT  strip4panel
+	ADDQ $+4, CX
+	JMP  strip
 
-partial1edgestore:
-	VMASKMOVPS Y2, Y0, (CX)
-	VMASKMOVPS Y3, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	ADDQ       $+1, DX
-	JMP        partialtile
-
-partial4:
-	CMPQ    DX, 104(AX)
-	JLT     partial4edge
-	LEAQ    4(DX), BX
-	CMPQ    BX, 112(AX)
-	JGT     partial4edge
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	VMOVAPS Y2, Y4
-	VMOVAPS Y3, Y5
-	VMOVAPS Y2, Y6
-	VMOVAPS Y3, Y7
-	VMOVAPS Y2, Y8
-	VMOVAPS Y3, Y9
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial4row:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	LEAQ        (R9)(R9*2), R10
-	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS (DI), Y10, Y2
-	VMASKMOVPS  32(R8), Y1, Y10
-	VFMADD231PS 32(DI), Y10, Y3
-	VMASKMOVPS  (R8)(R9*1), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y2
-	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y3
-	VMASKMOVPS  (R8)(R9*2), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y2
-	VFMADD231PS (DI), Y10, Y4
-	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y3
-	VFMADD231PS 32(DI), Y10, Y5
-	VMASKMOVPS  (R8)(R10*1), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y4
-	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y5
-	LEAQ        (R8)(R9*4), R8
-	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y4
-	VFMADD231PS (DI), Y10, Y6
-	VMASKMOVPS  32(R8), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y5
-	VFMADD231PS 32(DI), Y10, Y7
-	VMASKMOVPS  (R8)(R9*1), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y6
-	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y7
-	VMASKMOVPS  (R8)(R9*2), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y6
-	VFMADD231PS (DI), Y10, Y8
-	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y7
-	VFMADD231PS 32(DI), Y10, Y9
-	VMASKMOVPS  (R8)(R10*1), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y8
-	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y9
-	LEAQ        (R8)(R9*4), R8
-	VMASKMOVPS  (R8), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y8
-	VMASKMOVPS  32(R8), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y9
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial4row
-	CMPQ        72(AX), $+1
-	JNE         partial4store
-	VXORPS      Y10, Y10, Y10
-	VMAXPS      Y2, Y10, Y2
-	VMAXPS      Y3, Y10, Y3
-	VMAXPS      Y4, Y10, Y4
-	VMAXPS      Y5, Y10, Y5
-	VMAXPS      Y6, Y10, Y6
-	VMAXPS      Y7, Y10, Y7
-	VMAXPS      Y8, Y10, Y8
-	VMAXPS      Y9, Y10, Y9
-
-partial4store:
-	VMASKMOVPS Y2, Y0, (CX)
-	VMASKMOVPS Y3, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y4, Y0, (CX)
-	VMASKMOVPS Y5, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y6, Y0, (CX)
-	VMASKMOVPS Y7, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y8, Y0, (CX)
-	VMASKMOVPS Y9, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	ADDQ       $+4, DX
-	JMP        partialtile
-
-partial4edge:
-	MOVQ    8(AX), BX
-	ADDQ    80(AX), BX
-	MOVQ    40(AX), DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	VMOVAPS Y2, Y4
-	VMOVAPS Y3, Y5
-	VMOVAPS Y2, Y6
-	VMOVAPS Y3, Y7
-	VMOVAPS Y2, Y8
-	VMOVAPS Y3, Y9
-	ADDQ    $+64, DI
-	MOVQ    32(AX), SI
-
-partial4edgerow:
-	MOVL        20(BX), R8
-	IMULQ       DX, R8
-	ADDQ        8(BX), R8
-	ADDQ        (AX), R8
-	MOVL        16(BX), R9
-	MOVQ        DX, R10
-	IMULQ       128(AX), R10
-	SUBQ        136(AX), R10
-	LEAQ        channelMask<>+0(SB), R11
-	ADDQ        $+64, R11
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS (DI), Y10, Y2
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 32(DI), Y10, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y2
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y3
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y2
-	VFMADD231PS (DI), Y10, Y4
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y3
-	VFMADD231PS 32(DI), Y10, Y5
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y4
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y5
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y4
-	VFMADD231PS (DI), Y10, Y6
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y5
-	VFMADD231PS 32(DI), Y10, Y7
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y6
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y7
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y6
-	VFMADD231PS (DI), Y10, Y8
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y7
-	VFMADD231PS 32(DI), Y10, Y9
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 64(DI), Y10, Y8
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 96(DI), Y10, Y9
-	ADDQ        R9, R8
-	INCQ        R10
-	MOVQ        R8, R12
-	CMPQ        R10, 120(AX)
-	CMOVQCC     R11, R12
-	VMASKMOVPS  (R12), Y0, Y10
-	VFMADD231PS 128(DI), Y10, Y8
-	VMASKMOVPS  32(R12), Y1, Y10
-	VFMADD231PS 160(DI), Y10, Y9
-	ADDQ        $+192, DI
-	ADDQ        $+16, BX
-	DECQ        SI
-	JNE         partial4edgerow
-	CMPQ        72(AX), $+1
-	JNE         partial4edgestore
-	VXORPS      Y10, Y10, Y10
-	VMAXPS      Y2, Y10, Y2
-	VMAXPS      Y3, Y10, Y3
-	VMAXPS      Y4, Y10, Y4
-	VMAXPS      Y5, Y10, Y5
-	VMAXPS      Y6, Y10, Y6
-	VMAXPS      Y7, Y10, Y7
-	VMAXPS      Y8, Y10, Y8
-	VMAXPS      Y9, Y10, Y9
-
-partial4edgestore:
-	VMASKMOVPS Y2, Y0, (CX)
-	VMASKMOVPS Y3, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y4, Y0, (CX)
-	VMASKMOVPS Y5, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y6, Y0, (CX)
-	VMASKMOVPS Y7, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	VMASKMOVPS Y8, Y0, (CX)
-	VMASKMOVPS Y9, Y1, 32(CX)
-	ADDQ       56(AX), CX
-	ADDQ       $+4, DX
-	JMP        partialtile
-
-partialend:
-	MOVQ 32(AX), CX
-	LEAQ 1(CX)(CX*1), CX
-	SHLQ $0x03, CX
-	MOVQ CX, BX
-	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
-	JNE  partial
+done:
 	VZEROUPPER
 	RET
 

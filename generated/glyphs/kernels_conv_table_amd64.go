@@ -15,12 +15,14 @@ func init() {
 }
 
 var kernelsAVX512 = kernelTable{
-	name:       "avx512",
-	mr:         8,
-	pairSizes:  0x112,
-	rowPixels:  8,
-	fetchesTwo: true,
-	manyTiles:  1,
+	name:          "avx512",
+	mr:            8,
+	rowPixels:     8,
+	stripPixels:   [maxRunWidth + 1]int{3: 7, 5: 14},
+	stripChannels: 1,
+	stripRows:     4,
+	fetchesTwo:    true,
+	manyTiles:     1,
 	interleave: [maxInterleave + 1]func(*transposeArgs){
 		2: interleaveF32x2AVX512,
 		3: interleaveF32x3AVX512,
@@ -43,15 +45,10 @@ var kernelsAVX512 = kernelTable{
 		1: depthwiseF32x1x16AVX512,
 		4: depthwiseF32x4x16AVX512,
 	},
-	depthwiseRows: depthwiseRowKernels{
+	depthwiseStrips: depthwiseStripKernels{
 		3: {
-			1: depthwiseRowsF32w3s1AVX512,
-			2: depthwiseRowsF32w3s2AVX512,
-		},
-	},
-	depthwisePairs: depthwiseRowKernels{
-		3: {
-			1: depthwisePairsF32w3s1AVX512,
+			1: depthwiseStripsF32w3s1AVX512,
+			2: depthwiseStripsF32w3s2AVX512,
 		},
 	},
 	depthwiseHalf: portableDepthwiseHalf,
@@ -61,10 +58,13 @@ var kernelsAVX512 = kernelTable{
 }
 
 var kernelsAVX2 = kernelTable{
-	name:      "avx2",
-	mr:        6,
-	rowPixels: 4,
-	manyTiles: 1,
+	name:          "avx2",
+	mr:            6,
+	rowPixels:     4,
+	stripPixels:   [maxRunWidth + 1]int{3: 7, 5: 7},
+	stripChannels: 8,
+	stripRows:     2,
+	manyTiles:     1,
 	interleave: [maxInterleave + 1]func(*transposeArgs){
 		2: interleaveF32x2AVX2,
 		3: interleaveF32x3AVX2,
@@ -84,10 +84,10 @@ var kernelsAVX2 = kernelTable{
 		1: depthwiseF32x1x16AVX2,
 		4: depthwiseF32x4x16AVX2,
 	},
-	depthwiseRows: depthwiseRowKernels{
+	depthwiseStrips: depthwiseStripKernels{
 		3: {
-			1: depthwiseRowsF32w3s1AVX2,
-			2: depthwiseRowsF32w3s2AVX2,
+			1: depthwiseStripsF32w3s1AVX2,
+			2: depthwiseStripsF32w3s2AVX2,
 		},
 	},
 	depthwiseHalf: portableDepthwiseHalf,

@@ -90,8 +90,10 @@ type kernelTable struct {
 	depthwiseRows, depthwiseRowsHalf depthwiseRowKernels // preferred where there is one
 	rowPixels                        int                 // of their largest tile
 
-	depthwisePairs, depthwisePairsHalf depthwiseRowKernels // for pairs of rows of whole panels that share cells
-	pairSizes                          int                 // bit n says that they have tiles of n pixels
+	depthwiseStrips, depthwiseStripsHalf depthwiseStripKernels // preferred to those
+	stripPixels                          [maxRunWidth + 1]int  // of their widest strip, by the width of windows
+	stripChannels                        int                   // what channels for them are a multiple of
+	stripRows                            int                   // that they make best of pixels 2 KiB apart, before the next panel
 
 	poolMax func(*poolArgs)
 	poolAvg func(*poolArgs)

@@ -16,7 +16,7 @@ import (
 func TestOffsets(t *testing.T) {
 	structs := map[string]reflect.Type{
 		"conv": reflect.TypeFor[convArgs](), "depthwise": reflect.TypeFor[depthwiseArgs](), "rows": reflect.TypeFor[depthwiseRowsArgs](), "pool": reflect.TypeFor[poolArgs](),
-		"run": reflect.TypeFor[depthwiseRunArgs](), "transpose": reflect.TypeFor[transposeArgs](),
+		"run": reflect.TypeFor[depthwiseRunArgs](), "transpose": reflect.TypeFor[transposeArgs](), "strips": reflect.TypeFor[depthwiseStripsArgs](),
 		"quantize": reflect.TypeFor[quantizeArgs](), "blend": reflect.TypeFor[blendArgs](),
 	}
 	for name, fields := range conv.Offsets() {

@@ -257,7 +257,7 @@ func runDepthwiseInt8(t *thread, s *depthwiseInt8Step) {
 			size = 1
 		}
 		t.rowKernel.quantize = s.quantize
-		s.runRows(t, f, rowsForm{1, size, int8DepthwiseBytes(s.kh * s.kw), int8Kernels.rowPixels, nil})
+		s.runRows(t, f, rowsForm{1, size, int8DepthwiseBytes(s.kh * s.kw), int8Kernels.rowPixels})
 		return
 	}
 	row0, row1 := t.rowRange(s.outH)

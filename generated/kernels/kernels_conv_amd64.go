@@ -149,11 +149,6 @@ func depthwiseF32x4x16AVX512(a *depthwiseArgs)
 //go:noescape
 func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
 
-// depthwisePairsF32w3s1AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwisePairsF32w3s1AVX512(a *depthwiseRowsArgs)
-
 // depthwiseRowsF32w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
 //
 //go:noescape
@@ -164,15 +159,30 @@ func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
 //go:noescape
 func depthwiseRowsF32w5s1AVX512(a *depthwiseRowsArgs)
 
-// depthwisePairsF32w5s1AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwisePairsF32w5s1AVX512(a *depthwiseRowsArgs)
-
 // depthwiseRowsF32w5s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
 //
 //go:noescape
 func depthwiseRowsF32w5s2AVX512(a *depthwiseRowsArgs)
+
+// depthwiseStripsF32w3s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF32w3s1AVX512(a *depthwiseStripsArgs)
+
+// depthwiseStripsF32w3s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF32w3s2AVX512(a *depthwiseStripsArgs)
+
+// depthwiseStripsF32w5s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF32w5s1AVX512(a *depthwiseStripsArgs)
+
+// depthwiseStripsF32w5s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF32w5s2AVX512(a *depthwiseStripsArgs)
 
 // convF16x1x16AVX512 computes 1 pixels of 1 panels; see convArgs.
 //
@@ -319,11 +329,6 @@ func depthwiseF16x4x16AVX512(a *depthwiseArgs)
 //go:noescape
 func depthwiseRowsF16w3s1AVX512(a *depthwiseRowsArgs)
 
-// depthwisePairsF16w3s1AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwisePairsF16w3s1AVX512(a *depthwiseRowsArgs)
-
 // depthwiseRowsF16w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
 //
 //go:noescape
@@ -334,15 +339,30 @@ func depthwiseRowsF16w3s2AVX512(a *depthwiseRowsArgs)
 //go:noescape
 func depthwiseRowsF16w5s1AVX512(a *depthwiseRowsArgs)
 
-// depthwisePairsF16w5s1AVX512 computes some pairs of rows of a whole panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwisePairsF16w5s1AVX512(a *depthwiseRowsArgs)
-
 // depthwiseRowsF16w5s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
 //
 //go:noescape
 func depthwiseRowsF16w5s2AVX512(a *depthwiseRowsArgs)
+
+// depthwiseStripsF16w3s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF16w3s1AVX512(a *depthwiseStripsArgs)
+
+// depthwiseStripsF16w3s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF16w3s2AVX512(a *depthwiseStripsArgs)
+
+// depthwiseStripsF16w5s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF16w5s1AVX512(a *depthwiseStripsArgs)
+
+// depthwiseStripsF16w5s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF16w5s2AVX512(a *depthwiseStripsArgs)
 
 // poolMaxF32AVX512 computes the maximum of a window; see poolArgs.
 //
@@ -459,6 +479,26 @@ func depthwiseRowsF32w5s1AVX2(a *depthwiseRowsArgs)
 //go:noescape
 func depthwiseRowsF32w5s2AVX2(a *depthwiseRowsArgs)
 
+// depthwiseStripsF32w3s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF32w3s1AVX2(a *depthwiseStripsArgs)
+
+// depthwiseStripsF32w3s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF32w3s2AVX2(a *depthwiseStripsArgs)
+
+// depthwiseStripsF32w5s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF32w5s1AVX2(a *depthwiseStripsArgs)
+
+// depthwiseStripsF32w5s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF32w5s2AVX2(a *depthwiseStripsArgs)
+
 // convF16x1x16AVX2 computes 1 pixels of 1 panels; see convArgs.
 //
 //go:noescape
@@ -543,6 +583,26 @@ func depthwiseRowsF16w5s1AVX2(a *depthwiseRowsArgs)
 //
 //go:noescape
 func depthwiseRowsF16w5s2AVX2(a *depthwiseRowsArgs)
+
+// depthwiseStripsF16w3s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF16w3s1AVX2(a *depthwiseStripsArgs)
+
+// depthwiseStripsF16w3s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF16w3s2AVX2(a *depthwiseStripsArgs)
+
+// depthwiseStripsF16w5s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF16w5s1AVX2(a *depthwiseStripsArgs)
+
+// depthwiseStripsF16w5s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
+//
+//go:noescape
+func depthwiseStripsF16w5s2AVX2(a *depthwiseStripsArgs)
 
 // poolMaxF32AVX2 computes the maximum of a window; see poolArgs.
 //

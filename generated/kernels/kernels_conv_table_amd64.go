@@ -15,12 +15,14 @@ func init() {
 }
 
 var kernelsAVX512 = kernelTable{
-	name:       "avx512",
-	mr:         8,
-	pairSizes:  0x1c2,
-	rowPixels:  8,
-	fetchesTwo: true,
-	manyTiles:  1,
+	name:          "avx512",
+	mr:            8,
+	rowPixels:     8,
+	stripPixels:   [maxRunWidth + 1]int{3: 7, 5: 14},
+	stripChannels: 1,
+	stripRows:     4,
+	fetchesTwo:    true,
+	manyTiles:     1,
 	interleave: [maxInterleave + 1]func(*transposeArgs){
 		2: interleaveF32x2AVX512,
 		3: interleaveF32x3AVX512,
@@ -113,12 +115,14 @@ var kernelsAVX512 = kernelTable{
 			2: depthwiseRowsF32w5s2AVX512,
 		},
 	},
-	depthwisePairs: depthwiseRowKernels{
+	depthwiseStrips: depthwiseStripKernels{
 		3: {
-			1: depthwisePairsF32w3s1AVX512,
+			1: depthwiseStripsF32w3s1AVX512,
+			2: depthwiseStripsF32w3s2AVX512,
 		},
 		5: {
-			1: depthwisePairsF32w5s1AVX512,
+			1: depthwiseStripsF32w5s1AVX512,
+			2: depthwiseStripsF32w5s2AVX512,
 		},
 	},
 	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
@@ -135,12 +139,14 @@ var kernelsAVX512 = kernelTable{
 			2: depthwiseRowsF16w5s2AVX512,
 		},
 	},
-	depthwisePairsHalf: depthwiseRowKernels{
+	depthwiseStripsHalf: depthwiseStripKernels{
 		3: {
-			1: depthwisePairsF16w3s1AVX512,
+			1: depthwiseStripsF16w3s1AVX512,
+			2: depthwiseStripsF16w3s2AVX512,
 		},
 		5: {
-			1: depthwisePairsF16w5s1AVX512,
+			1: depthwiseStripsF16w5s1AVX512,
+			2: depthwiseStripsF16w5s2AVX512,
 		},
 	},
 	poolMax: poolMaxF32AVX512,
@@ -149,10 +155,13 @@ var kernelsAVX512 = kernelTable{
 }
 
 var kernelsAVX2 = kernelTable{
-	name:      "avx2",
-	mr:        6,
-	rowPixels: 4,
-	manyTiles: 1,
+	name:          "avx2",
+	mr:            6,
+	rowPixels:     4,
+	stripPixels:   [maxRunWidth + 1]int{3: 7, 5: 7},
+	stripChannels: 8,
+	stripRows:     2,
+	manyTiles:     1,
 	interleave: [maxInterleave + 1]func(*transposeArgs){
 		2: interleaveF32x2AVX2,
 		3: interleaveF32x3AVX2,
@@ -215,6 +224,16 @@ var kernelsAVX2 = kernelTable{
 			2: depthwiseRowsF32w5s2AVX2,
 		},
 	},
+	depthwiseStrips: depthwiseStripKernels{
+		3: {
+			1: depthwiseStripsF32w3s1AVX2,
+			2: depthwiseStripsF32w3s2AVX2,
+		},
+		5: {
+			1: depthwiseStripsF32w5s1AVX2,
+			2: depthwiseStripsF32w5s2AVX2,
+		},
+	},
 	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF16x1x16AVX2,
 		4: depthwiseF16x4x16AVX2,
@@ -227,6 +246,16 @@ var kernelsAVX2 = kernelTable{
 		5: {
 			1: depthwiseRowsF16w5s1AVX2,
 			2: depthwiseRowsF16w5s2AVX2,
+		},
+	},
+	depthwiseStripsHalf: depthwiseStripKernels{
+		3: {
+			1: depthwiseStripsF16w3s1AVX2,
+			2: depthwiseStripsF16w3s2AVX2,
+		},
+		5: {
+			1: depthwiseStripsF16w5s1AVX2,
+			2: depthwiseStripsF16w5s2AVX2,
 		},
 	},
 	poolMax: poolMaxF32AVX2,

@@ -9917,7 +9917,7 @@ TEXT ·depthwiseRowsI8w3s1VNNI(SB), NOSPLIT, $0-8
 	VPSHUFB      Z1, Z9, Z9
 	VPDPBUSD     Z9, Z2, Z4
 	VPSUBD       Z4, Z3, Z4
-	VBROADCASTSS 152(AX), Z10
+	VBROADCASTSS 144(AX), Z10
 	MOVL         $0x42fe0000, DX
 	VMOVD        DX, X11
 	VPBROADCASTD X11, Z11
@@ -10021,7 +10021,7 @@ wholetile:
 	VMAXPS          Z15, Z3, Z15
 
 whole1store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole1bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10116,7 +10116,7 @@ whole1edgecell2:
 	VMAXPS    Z15, Z3, Z15
 
 whole1edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole1edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10213,7 +10213,7 @@ whole2:
 	VMAXPS          Z16, Z3, Z16
 
 whole2store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole2bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10342,7 +10342,7 @@ whole2edgecell3:
 	VMAXPS    Z16, Z3, Z16
 
 whole2edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole2edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10467,7 +10467,7 @@ whole3:
 	VMAXPS          Z17, Z3, Z17
 
 whole3store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole3bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10630,7 +10630,7 @@ whole3edgecell4:
 	VMAXPS    Z17, Z3, Z17
 
 whole3edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole3edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10783,7 +10783,7 @@ whole4:
 	VMAXPS          Z18, Z3, Z18
 
 whole4store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole4bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -10980,7 +10980,7 @@ whole4edgecell5:
 	VMAXPS    Z18, Z3, Z18
 
 whole4edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole4edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -11161,7 +11161,7 @@ whole5:
 	VMAXPS          Z19, Z3, Z19
 
 whole5store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole5bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -11392,7 +11392,7 @@ whole5edgecell6:
 	VMAXPS    Z19, Z3, Z19
 
 whole5edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole5edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -11601,7 +11601,7 @@ whole6:
 	VMAXPS          Z20, Z3, Z20
 
 whole6store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole6bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -11866,7 +11866,7 @@ whole6edgecell7:
 	VMAXPS    Z20, Z3, Z20
 
 whole6edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole6edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -12103,7 +12103,7 @@ whole7:
 	VMAXPS          Z21, Z3, Z21
 
 whole7store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole7bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -12402,7 +12402,7 @@ whole7edgecell8:
 	VMAXPS    Z21, Z3, Z21
 
 whole7edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole7edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -12667,7 +12667,7 @@ whole8:
 	VMAXPS          Z22, Z3, Z22
 
 whole8store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole8bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -13000,7 +13000,7 @@ whole8edgecell9:
 	VMAXPS    Z22, Z3, Z22
 
 whole8edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole8edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -13104,7 +13104,7 @@ wholeend:
 	SHLQ $0x03, CX
 	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
+	DECQ 16(AX)
 	JNE  whole
 	VZEROUPPER
 	RET
@@ -13209,7 +13209,7 @@ partialtile:
 	VMAXPS       Z15, Z3, Z15
 
 partial1store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial1bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13316,7 +13316,7 @@ partial1edgecell2:
 	VMAXPS    Z15, Z3, Z15
 
 partial1edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial1edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13429,7 +13429,7 @@ partial2:
 	VMAXPS       Z16, Z3, Z16
 
 partial2store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial2bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13574,7 +13574,7 @@ partial2edgecell3:
 	VMAXPS    Z16, Z3, Z16
 
 partial2edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial2edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13719,7 +13719,7 @@ partial3:
 	VMAXPS       Z17, Z3, Z17
 
 partial3store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial3bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -13902,7 +13902,7 @@ partial3edgecell4:
 	VMAXPS    Z17, Z3, Z17
 
 partial3edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial3edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -14079,7 +14079,7 @@ partial4:
 	VMAXPS       Z18, Z3, Z18
 
 partial4store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial4bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -14300,7 +14300,7 @@ partial4edgecell5:
 	VMAXPS    Z18, Z3, Z18
 
 partial4edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial4edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -14509,7 +14509,7 @@ partial5:
 	VMAXPS       Z19, Z3, Z19
 
 partial5store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial5bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -14768,7 +14768,7 @@ partial5edgecell6:
 	VMAXPS    Z19, Z3, Z19
 
 partial5edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial5edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -15009,7 +15009,7 @@ partial6:
 	VMAXPS       Z20, Z3, Z20
 
 partial6store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial6bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -15306,7 +15306,7 @@ partial6edgecell7:
 	VMAXPS    Z20, Z3, Z20
 
 partial6edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial6edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -15579,7 +15579,7 @@ partial7:
 	VMAXPS       Z21, Z3, Z21
 
 partial7store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial7bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -15914,7 +15914,7 @@ partial7edgecell8:
 	VMAXPS    Z21, Z3, Z21
 
 partial7edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial7edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -16219,7 +16219,7 @@ partial8:
 	VMAXPS       Z22, Z3, Z22
 
 partial8store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial8bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -16592,7 +16592,7 @@ partial8edgecell9:
 	VMAXPS    Z22, Z3, Z22
 
 partial8edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial8edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -16696,7 +16696,7 @@ partialend:
 	SHLQ $0x03, CX
 	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
+	DECQ 16(AX)
 	JNE  partial
 	VZEROUPPER
 	RET
@@ -16742,7 +16742,7 @@ TEXT ·depthwiseRowsI8w3s2VNNI(SB), NOSPLIT, $0-8
 	VPSHUFB      Z1, Z9, Z9
 	VPDPBUSD     Z9, Z2, Z4
 	VPSUBD       Z4, Z3, Z4
-	VBROADCASTSS 152(AX), Z10
+	VBROADCASTSS 144(AX), Z10
 	MOVL         $0x42fe0000, DX
 	VMOVD        DX, X11
 	VPBROADCASTD X11, Z11
@@ -16846,7 +16846,7 @@ wholetile:
 	VMAXPS          Z15, Z3, Z15
 
 whole1store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole1bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -16941,7 +16941,7 @@ whole1edgecell2:
 	VMAXPS    Z15, Z3, Z15
 
 whole1edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole1edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17047,7 +17047,7 @@ whole2:
 	VMAXPS          Z16, Z3, Z16
 
 whole2store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole2bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17191,7 +17191,7 @@ whole2edgecell4:
 	VMAXPS    Z16, Z3, Z16
 
 whole2edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole2edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17334,7 +17334,7 @@ whole3:
 	VMAXPS          Z17, Z3, Z17
 
 whole3store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole3bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17527,7 +17527,7 @@ whole3edgecell6:
 	VMAXPS    Z17, Z3, Z17
 
 whole3edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole3edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17707,7 +17707,7 @@ whole4:
 	VMAXPS          Z18, Z3, Z18
 
 whole4store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole4bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -17949,7 +17949,7 @@ whole4edgecell8:
 	VMAXPS    Z18, Z3, Z18
 
 whole4edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole4edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -18166,7 +18166,7 @@ whole5:
 	VMAXPS          Z19, Z3, Z19
 
 whole5store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole5bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -18457,7 +18457,7 @@ whole5edgecell10:
 	VMAXPS    Z19, Z3, Z19
 
 whole5edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole5edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -18711,7 +18711,7 @@ whole6:
 	VMAXPS          Z20, Z3, Z20
 
 whole6store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole6bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -19051,7 +19051,7 @@ whole6edgecell12:
 	VMAXPS    Z20, Z3, Z20
 
 whole6edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole6edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -19342,7 +19342,7 @@ whole7:
 	VMAXPS          Z21, Z3, Z21
 
 whole7store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole7bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -19731,7 +19731,7 @@ whole7edgecell14:
 	VMAXPS    Z21, Z3, Z21
 
 whole7edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole7edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -20059,7 +20059,7 @@ whole8:
 	VMAXPS          Z22, Z3, Z22
 
 whole8store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole8bytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -20497,7 +20497,7 @@ whole8edgecell16:
 	VMAXPS    Z22, Z3, Z22
 
 whole8edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     whole8edgebytes
 	VMOVUPS Z15, (CX)
 	ADDQ    56(AX), CX
@@ -20601,7 +20601,7 @@ wholeend:
 	SHLQ $0x03, CX
 	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
+	DECQ 16(AX)
 	JNE  whole
 	VZEROUPPER
 	RET
@@ -20706,7 +20706,7 @@ partialtile:
 	VMAXPS       Z15, Z3, Z15
 
 partial1store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial1bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -20813,7 +20813,7 @@ partial1edgecell2:
 	VMAXPS    Z15, Z3, Z15
 
 partial1edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial1edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -20939,7 +20939,7 @@ partial2:
 	VMAXPS       Z16, Z3, Z16
 
 partial2store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial2bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21103,7 +21103,7 @@ partial2edgecell4:
 	VMAXPS    Z16, Z3, Z16
 
 partial2edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial2edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21274,7 +21274,7 @@ partial3:
 	VMAXPS       Z17, Z3, Z17
 
 partial3store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial3bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21495,7 +21495,7 @@ partial3edgecell6:
 	VMAXPS    Z17, Z3, Z17
 
 partial3edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial3edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21711,7 +21711,7 @@ partial4:
 	VMAXPS       Z18, Z3, Z18
 
 partial4store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial4bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -21989,7 +21989,7 @@ partial4edgecell8:
 	VMAXPS    Z18, Z3, Z18
 
 partial4edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial4edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -22250,7 +22250,7 @@ partial5:
 	VMAXPS       Z19, Z3, Z19
 
 partial5store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial5bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -22585,7 +22585,7 @@ partial5edgecell10:
 	VMAXPS    Z19, Z3, Z19
 
 partial5edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial5edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -22891,7 +22891,7 @@ partial6:
 	VMAXPS       Z20, Z3, Z20
 
 partial6store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial6bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -23283,7 +23283,7 @@ partial6edgecell12:
 	VMAXPS    Z20, Z3, Z20
 
 partial6edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial6edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -23634,7 +23634,7 @@ partial7:
 	VMAXPS       Z21, Z3, Z21
 
 partial7store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial7bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -24083,7 +24083,7 @@ partial7edgecell14:
 	VMAXPS    Z21, Z3, Z21
 
 partial7edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial7edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -24479,7 +24479,7 @@ partial8:
 	VMAXPS       Z22, Z3, Z22
 
 partial8store:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial8bytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -24985,7 +24985,7 @@ partial8edgecell16:
 	VMAXPS    Z22, Z3, Z22
 
 partial8edgestore:
-	CMPL    152(AX), $+0
+	CMPL    144(AX), $+0
 	JNE     partial8edgebytes
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    56(AX), CX
@@ -25089,7 +25089,7 @@ partialend:
 	SHLQ $0x03, CX
 	MOVQ CX, BX
 	ADDQ BX, 80(AX)
-	SUBQ $+1, 16(AX)
+	DECQ 16(AX)
 	JNE  partial
 	VZEROUPPER
 	RET

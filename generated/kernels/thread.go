@@ -67,6 +67,7 @@ type thread struct {
 	conv       convArgs
 	depthwise  depthwiseArgs
 	rowKernel  depthwiseRowsArgs
+	strips     depthwiseStripsArgs
 	run        depthwiseRunArgs
 	transposed transposeArgs
 	pool       poolArgs

@@ -152,9 +152,25 @@ const (
 	rowsColumns = 120
 	rowsStride  = 128
 	rowsPad     = 136
-	rowsDown    = 144
 
-	rowsQuantize = 152
+	rowsQuantize = 144
+
+	stripsBase     = 0
+	stripsTable    = 8
+	stripsRows     = 16
+	stripsPixels   = 24
+	stripsW        = 32
+	stripsOut      = 40
+	stripsOutStep  = 48
+	stripsChannels = 56
+	stripsAct      = 64
+	stripsTile     = 72
+	stripsLarger   = 80
+	stripsColumns  = 88
+	stripsPad      = 96
+	stripsAhead    = 104
+	stripsWStep    = 112
+	stripsRow      = 24 // bytes of an entry of the table
 
 	poolBase    = 0
 	poolInd     = 8
@@ -204,7 +220,10 @@ func Offsets() map[string]map[string]int {
 			"out": runOut, "outStep": runOutStep, "pixels": runPixelsLeft, "act": runAct, "left": runLeft, "width": runWidth},
 		"rows": {"base": rowsBase, "ind": rowsInd, "rows": rowsRows, "pixels": rowsPixels, "kh": rowsKH,
 			"w": rowsW, "out": rowsOut, "outStep": rowsOutStep, "last": rowsLast, "act": rowsAct, "at": rowsAt, "tile": rowsTile, "larger": rowsLarger,
-			"left": rowsLeft, "right": rowsRight, "columns": rowsColumns, "stride": rowsStride, "pad": rowsPad, "down": rowsDown, "quantize": rowsQuantize},
+			"left": rowsLeft, "right": rowsRight, "columns": rowsColumns, "stride": rowsStride, "pad": rowsPad, "quantize": rowsQuantize},
+		"strips": {"base": stripsBase, "table": stripsTable, "rows": stripsRows, "pixels": stripsPixels, "w": stripsW, "out": stripsOut,
+			"outStep": stripsOutStep, "channels": stripsChannels, "act": stripsAct, "tile": stripsTile, "larger": stripsLarger,
+			"columns": stripsColumns, "pad": stripsPad, "ahead": stripsAhead, "wstep": stripsWStep},
 		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
 		"blend": {"out": blendOut, "in": blendIn, "at": blendAt, "weights": blendWeights, "places": blendPlaces, "taps": blendTaps,

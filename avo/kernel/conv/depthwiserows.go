@@ -57,8 +57,8 @@ func (k *rowWalk) window(table reg.GPVirtual, ky int) (cell, tap reg.GPVirtual) 
 	return cell, tap
 }
 
-// rows emits the loops over rows, n at a time, and tiles of a panel, or of part of one.
-func (k *rowWalk) rows(name string, n int, partial bool, sizes []int, tile rowTile) {
+// rows emits the loops over rows, and tiles of a panel, or of part of one.
+func (k *rowWalk) rows(name string, partial bool, sizes []int, tile rowTile) {
 	k.Label(name)
 	left := k.GP64()
 	k.I(x86.MOVQ(mem(k.table(), 0), k.out))
@@ -104,11 +104,8 @@ func (k *rowWalk) rows(name string, n int, partial bool, sizes []int, tile rowTi
 	}
 	k.Label(name + "end")
 	k.I(x86.MOVQ(k.rowBytes(), left))
-	if n == 2 {
-		k.I(x86.ADDQ(left, left))
-	}
 	k.I(x86.ADDQ(left, mem(k.args, rowsAt)))
-	k.I(x86.SUBQ(operand.I8(n), mem(k.args, rowsRows)))
+	k.I(x86.DECQ(mem(k.args, rowsRows)))
 	k.I(x86.JNE(operand.LabelRef(name)))
 	k.end()
 }
@@ -132,27 +129,11 @@ func depthwiseRowsX86(v *vector, i ISA, r Run, sizes []int) {
 	last := v.GP64()
 	v.I(x86.MOVQ(mem(k.args, rowsLast), last))
 	k.ms = v.masksFor(last, v.perPanel())
-	tile := func(label string, pixels int, partial, edge bool) { k.tile(label, 1, pixels, partial, edge) }
+	tile := func(label string, pixels int, partial, edge bool) { k.tile(label, pixels, partial, edge) }
 	v.I(x86.CMPQ(last, operand.I8(PanelWidth)))
 	v.I(x86.JNE(operand.LabelRef("partial")))
-	k.rows("whole", 1, false, sizes, tile)
-	k.rows("partial", 1, true, sizes, tile)
-}
-
-// pairsName is the name of a kernel of pairs of rows: depthwisePairsF32w3s1AVX512.
-func (r Run) pairsName(i ISA) string {
-	return fmt.Sprintf("depthwisePairs%sw%ds%d%s", weightName(r.Half), r.Width, r.Stride, i)
-}
-
-// depthwisePairsX86 generates the kernel of a whole panel over the pixels of pairs of
-// rows. A tile has sums of both, up to sixteen, enough to hide the latency of any, and
-// cells of the rows that both read are loaded once. Windows at a distance of 2 share too
-// little, and wait for memory.
-func depthwisePairsX86(v *vector, i ISA, r Run, sizes []int) {
-	v.Function(r.pairsName(i), "func(a *depthwiseRowsArgs)",
-		fmt.Sprintf("%s computes some pairs of rows of a whole panel; see depthwiseRowsArgs.", r.pairsName(i)))
-	k := &depthwiseRows{v.walkRows(v.Load("a")), r, masks{}}
-	k.rows("pair", 2, false, sizes, func(label string, pixels int, partial, edge bool) { k.tile(label, 2, pixels, partial, edge) })
+	k.rows("whole", false, sizes, tile)
+	k.rows("partial", true, sizes, tile)
 }
 
 // depthwiseRows is a kernel of rows in the making.
@@ -162,31 +143,26 @@ type depthwiseRows struct {
 	ms  masks
 }
 
-// tile emits a tile of some pixels of one row or of two. Of two rows, the first has the
-// first `down` rows of cells for itself, the second the last: each takes its rows from
-// top to bottom, as it would alone.
-func (k *depthwiseRows) tile(label string, rows, pixels int, partial, edge bool) {
-	per := k.perPanel()
-	table, left := k.table(), k.GP64()
-	sets := make([]windowSums, rows)
+// tile emits a tile of some pixels.
+func (k *depthwiseRows) tile(label string, pixels int, partial, edge bool) {
+	per, row, width := k.perPanel(), weightRow(k.run.Half), k.run.Width
+	table, left, w := k.table(), k.GP64(), k.GP64()
+	k.I(x86.MOVQ(mem(k.args, rowsW), w))
+	acc := make([][]reg.VecVirtual, pixels)
 	var all []reg.VecVirtual
-	for i := range sets {
-		sets[i] = windowSums{k.GP64(), make([][]reg.VecVirtual, pixels)}
-		k.I(x86.MOVQ(mem(k.args, rowsW), sets[i].w))
-		for m := range pixels {
-			for n := range per {
-				a := k.reg()
-				if i == 0 && m == 0 {
-					k.I(x86.VMOVUPS(mem(sets[0].w, 64/per*n), a))
-				} else {
-					k.I(x86.VMOVAPS(sets[0].acc[0][n], a))
-				}
-				sets[i].acc[m] = append(sets[i].acc[m], a)
+	for m := range acc {
+		for n := range per {
+			a := k.reg()
+			if m == 0 {
+				k.I(x86.VMOVUPS(mem(w, 64/per*n), a))
+			} else {
+				k.I(x86.VMOVAPS(acc[0][n], a))
 			}
-			all = append(all, sets[i].acc[m]...)
+			acc[m] = append(acc[m], a)
 		}
-		k.I(x86.ADDQ(operand.I32(64), sets[i].w))
+		all = append(all, acc[m]...)
 	}
+	k.I(x86.ADDQ(operand.I32(64), w))
 	load := func(from operand.Mem, i int) reg.VecVirtual {
 		if partial {
 			return k.loadMasked(from, k.ms, i)
@@ -195,118 +171,67 @@ func (k *depthwiseRows) tile(label string, rows, pixels int, partial, edge bool)
 		k.I(x86.VMOVUPS(from, r))
 		return r
 	}
-	// through goes through `left` rows of cells for some of the rows of pixels.
-	through := func(label string, sets []windowSums) {
-		k.Label(label)
-		cell, tap := k.window(table, 0)
-		if edge {
-			k.addRow(sets, load, k.cellsOrZeros(k.args, k.x, cell, tap))
-		} else {
-			k.addRow(sets, load, k.neighbours(cell, tap, (pixels-1)*k.run.Stride+k.run.Width))
-		}
-		for _, s := range sets {
-			k.I(x86.ADDQ(operand.I32(weightRow(k.run.Half)*k.run.Width), s.w))
-		}
-		k.I(x86.ADDQ(operand.I8(16), table))
-		k.I(x86.DECQ(left))
-		k.I(x86.JNE(operand.LabelRef(label)))
-	}
 	k.I(x86.MOVQ(mem(k.args, rowsKH), left))
-	if rows == 1 {
-		through(label+"row", sets)
+	k.Label(label + "row")
+	cell, tap := k.window(table, 0)
+	if edge {
+		k.addRow(acc, w, load, k.cellsOrZeros(k.args, k.x, cell, tap))
 	} else {
-		k.I(x86.MOVQ(mem(k.args, rowsDown), left))
-		through(label+"first", sets[:1])
-		k.I(x86.MOVQ(mem(k.args, rowsKH), left))
-		k.I(x86.SUBQ(mem(k.args, rowsDown), left))
-		k.I(x86.JEQ(operand.LabelRef(label + "apart")))
-		through(label+"both", sets)
-		k.Label(label + "apart")
-		// The second row's table follows the first one's: on to its last entries.
-		next := k.GP64()
-		k.I(x86.MOVQ(k.rowBytes(), next))
-		k.I(x86.ADDQ(next, table))
-		k.I(x86.MOVQ(mem(k.args, rowsDown), left))
-		k.I(x86.MOVQ(left, next))
-		k.I(x86.SHLQ(operand.U8(4), next))
-		k.I(x86.SUBQ(next, table))
-		through(label+"second", sets[1:])
+		k.addRow(acc, w, load, k.neighbours(cell, tap, (pixels-1)*k.run.Stride+width))
 	}
+	k.I(x86.ADDQ(operand.I32(int32(row*width)), w))
+	k.I(x86.ADDQ(operand.I8(16), table))
+	k.I(x86.DECQ(left))
+	k.I(x86.JNE(operand.LabelRef(label + "row")))
 	k.relu(mem(k.args, rowsAct), all, label+"store")
-	at := []reg.GPVirtual{k.out}
-	if rows == 2 {
-		second, bytes := k.table(), k.rowBytes()
-		k.I(x86.ADDQ(second, bytes))
-		at = append(at, k.GP64())
-		k.I(x86.MOVQ(mem(bytes, 0), at[1]))
-		k.I(x86.SUBQ(mem(second, 0), at[1]))
-		k.I(x86.ADDQ(k.out, at[1]))
-	}
-	for i, s := range sets {
-		for _, acc := range s.acc {
-			for n, r := range acc {
-				if partial {
-					k.storeMasked(r, k.ms, n, mem(at[i], 64/per*n))
-				} else {
-					k.I(x86.VMOVUPS(r, mem(at[i], 64/per*n)))
-				}
+	for _, a := range acc {
+		for n, r := range a {
+			if partial {
+				k.storeMasked(r, k.ms, n, mem(k.out, 64/per*n))
+			} else {
+				k.I(x86.VMOVUPS(r, mem(k.out, 64/per*n)))
 			}
-			k.I(x86.ADDQ(mem(k.args, rowsOutStep), at[i]))
 		}
+		k.I(x86.ADDQ(mem(k.args, rowsOutStep), k.out))
 	}
 }
 
-// windowSums are the sums of some pixels of a row, whose windows have cells in common,
-// and where the weights of their next row are.
-type windowSums struct {
-	w   reg.GPVirtual
-	acc [][]reg.VecVirtual
-}
-
-// addRow adds a row of cells to sums of rows that share it. It takes cells from left to
-// right, so that each sum still takes its terms in order. at is asked for the cells in
-// that order, for byte 0 of each first.
-func (k *depthwiseRows) addRow(sets []windowSums, load func(operand.Mem, int) reg.VecVirtual, at func(j, disp int) operand.Mem) {
+// addRow adds a row of cells to sums. It takes cells from left to right, so that each sum takes
+// its terms in order. at is asked for the cells in that order, for byte 0 of each first.
+func (k *depthwiseRows) addRow(acc [][]reg.VecVirtual, w reg.GPVirtual, load func(operand.Mem, int) reg.VecVirtual, at func(j, disp int) operand.Mem) {
 	per, row, width := k.perPanel(), weightRow(k.run.Half), k.run.Width
 	// Where registers are few weights are loaded for each use. AVX2 has masks in two.
 	room := 14
 	if k.avx512 {
 		room = 24 // the allocator needs some to spare
 	}
-	weight := func(s windowSums, n, i int) reg.VecVirtual {
+	weight := func(n, i int) reg.VecVirtual {
 		r := k.reg()
-		k.loadWeights(mem(s.w, row*n+row/per*i), r, k.run.Half)
+		k.loadWeights(mem(w, row*n+row/per*i), r, k.run.Half)
 		return r
 	}
-	pixels := len(sets[0].acc)
-	b := make([][][]reg.VecVirtual, len(sets))
-	room -= 1 + pixels*per*len(sets)
-	for n, s := range sets {
-		if room -= width * per; room < 0 {
-			break
-		}
+	var b [][]reg.VecVirtual
+	if 1+len(acc)*per+width*per <= room {
 		for x := range width {
-			b[n] = append(b[n], nil)
+			b = append(b, nil)
 			for i := range per {
-				b[n][x] = append(b[n][x], weight(s, x, i))
+				b[x] = append(b[x], weight(x, i))
 			}
 		}
 	}
-	for j := range (pixels-1)*k.run.Stride + width {
+	for j := range (len(acc)-1)*k.run.Stride + width {
 		for i := range per {
 			x := load(at(j, 64/per*i), i)
-			for n, s := range sets {
-				for m := range pixels {
-					c := j - m*k.run.Stride
-					switch {
-					case c < 0 || c >= width:
-					case b[n] != nil:
-						k.I(x86.VFMADD231PS(b[n][c][i], x, s.acc[m][i]))
-					case k.run.Half:
-						k.I(x86.VFMADD231PS(weight(s, c, i), x, s.acc[m][i]))
-					default:
-						k.I(x86.VFMADD231PS(mem(s.w, row*c+row/per*i), x, s.acc[m][i]))
-					}
+			for m := range acc {
+				c := j - m*k.run.Stride
+				switch {
+				case c < 0 || c >= width:
+				case b != nil:
+					k.I(x86.VFMADD231PS(b[c][i], x, acc[m][i]))
+				case k.run.Half:
+					k.I(x86.VFMADD231PS(weight(c, i), x, acc[m][i]))
+				default:
+					k.I(x86.VFMADD231PS(mem(w, row*c+row/per*i), x, acc[m][i]))
 				}
 			}
 		}

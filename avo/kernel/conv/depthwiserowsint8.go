@@ -172,6 +172,6 @@ func depthwiseRowsVNNI(v *vector, r Run, sizes []int) {
 	}
 	v.I(x86.CMPQ(last, operand.I8(PanelWidth)))
 	v.I(x86.JNE(operand.LabelRef("partial")))
-	walk.rows("whole", 1, false, sizes, tile)
-	walk.rows("partial", 1, true, sizes, tile)
+	walk.rows("whole", false, sizes, tile)
+	walk.rows("partial", true, sizes, tile)
 }

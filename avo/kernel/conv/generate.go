@@ -18,12 +18,19 @@ type Need struct {
 	Convs         []Conv
 	Depthwise     bool // with one output channel per input channel
 	DepthwiseHalf bool // the same from float16 weights
-	Runs          []Run
-	RowPixels     []int // of the steps of Runs: output pixels of a row
+	Windows       []Depthwise
 	PoolMax       bool
 	PoolAvg       bool
 	Blend         bool // weighted sums of cells
 	Transpose     bool // of matrices of more rows than interleaving has kernels for
+}
+
+// Depthwise is a depthwise convolution with one output channel per input channel, whose windows have no gaps along a row.
+type Depthwise struct {
+	Run
+	Strips   bool // what kernels of strips ask of windows and pads is so
+	Channels int
+	Pixels   int // of an output row
 }
 
 // Conv is the extent of a convolution step.
@@ -46,19 +53,35 @@ func (n Need) depthwise(half bool) bool {
 	return n.All || n.Depthwise && !half || n.DepthwiseHalf && half
 }
 
-// runs are the kernels of runs that n needs, in order: of those that there are.
-func (n Need) runs(half bool) []Run {
+// runs are the kernels of those that there are, in order, that steps need for which use is true.
+func (n Need) runs(half bool, use func(Depthwise) bool) []Run {
 	var rs []Run
 	for _, r := range Runs(half) {
-		need := n.All
-		for _, o := range n.Runs {
-			need = need || o == r
-		}
-		if need {
+		if n.All || slices.ContainsFunc(n.Windows, func(w Depthwise) bool { return w.Run == r && use(w) }) {
 			rs = append(rs, r)
 		}
 	}
 	return rs
+}
+
+// strips tells whether kernels of strips serve a step.
+func (w Depthwise) strips() bool { return w.Strips }
+
+// anyWindows is true for every step.
+func anyWindows(Depthwise) bool { return true }
+
+// rows tells whether a step needs kernels of rows: for all of it, or for a last panel.
+func (w Depthwise) rows(i ISA) bool { return !w.Strips || w.Channels%i.stripChannels() != 0 }
+
+// rowPixels are those of the rows of steps with a kernel.
+func (n Need) rowPixels(r Run) []int {
+	var ps []int
+	for _, w := range n.Windows {
+		if w.Run == r {
+			ps = append(ps, w.Pixels)
+		}
+	}
+	return ps
 }
 
 // tileSizes are the sizes of tiles of kernels of rows, the largest first: rows of
@@ -77,15 +100,6 @@ func tileSizes(all bool, rowPixels []int, most int) []int {
 		if set[m] {
 			sizes = append(sizes, m)
 		}
-	}
-	return sizes
-}
-
-// pairSizes are the sizes of tiles of kernels of pairs of rows, of those that rows are cut
-// into: the largest, as the allocator of registers does not manage more in one function.
-func pairSizes(sizes []int) []int {
-	if len(sizes) > 4 {
-		return append(slices.Clone(sizes[:3]), 1)
 	}
 	return sizes
 }
@@ -177,12 +191,11 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 					depthwiseX86(v, depthwiseName(i, m, half), m, half)
 				}
 			}
-			for _, r := range need.runs(half) {
-				sizes := tileSizes(need.All, need.RowPixels, i.rowPixels())
-				depthwiseRowsX86(v, i, r, sizes)
-				if v.avx512 && r.Stride == 1 {
-					depthwisePairsX86(v, i, r, pairSizes(sizes))
-				}
+			for _, r := range need.runs(half, func(w Depthwise) bool { return w.rows(i) }) {
+				depthwiseRowsX86(v, i, r, tileSizes(need.All, need.rowPixels(r), i.rowPixels()))
+			}
+			for _, r := range need.runs(half, Depthwise.strips) {
+				depthwiseStripsX86(v, i, r, tileSizes(need.All, need.rowPixels(r), r.stripPixels(i)))
 			}
 		}
 		if need.All || need.PoolMax {
@@ -219,7 +232,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 	}
 	for _, half := range forms {
 		convNEON(a, need.tiles(NEON, half), func(pixels, quads int) bool { return need.narrow(NEON, pixels, quads, half) })
-		for _, r := range need.runs(half) {
+		for _, r := range need.runs(half, anyWindows) {
 			depthwiseRunNEON(a, r)
 		}
 		if need.depthwise(half) {
@@ -254,7 +267,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 }
 
 // structs are the types in the kernels' signatures.
-var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "transposeArgs", "poolArgs", "blendArgs"}
+var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "depthwiseStripsArgs", "transposeArgs", "poolArgs", "blendArgs"}
 
 // table is the Go file with the kernel tables of an architecture's ISAs, and the
 // choice among them.
@@ -275,15 +288,12 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 	b.WriteString("}\n")
 	for _, i := range isas {
 		fmt.Fprintf(&b, "\nvar kernels%s = kernelTable{\n\tname: %q,\n\tmr:   %d,\n", i, strings.ToLower(i.String()), i.Pixels())
-		if i == AVX512 {
-			set := 0
-			for _, m := range pairSizes(tileSizes(n.All, n.RowPixels, i.rowPixels())) {
-				set |= 1 << m
-			}
-			fmt.Fprintf(&b, "\tpairSizes: %#x,\n", set)
-		}
 		if i.rowPixels() > 0 {
 			fmt.Fprintf(&b, "\trowPixels: %d,\n", i.rowPixels())
+		}
+		if i != NEON {
+			fmt.Fprintf(&b, "\tstripPixels: [maxRunWidth + 1]int{3: %d, 5: %d},\n", Run{Width: 3}.stripPixels(i), Run{Width: 5}.stripPixels(i))
+			fmt.Fprintf(&b, "\tstripChannels: %d,\n\tstripRows: %d,\n", i.stripChannels(), i.stripRows())
 		}
 		if i.fetchesTwo() {
 			b.WriteString("\tfetchesTwo: true,\n")
@@ -368,27 +378,22 @@ func (n Need) depthwiseTable(b *strings.Builder, i ISA, half bool) {
 
 // runTable writes the field of kernels of runs, or of rows, for a form of weights.
 func (n Need) runTable(b *strings.Builder, i ISA, half bool) {
-	runs := n.runs(half)
-	if len(runs) == 0 {
-		return
-	}
-	fields := []struct {
+	type field struct {
 		field string
 		name  func(Run) string
-	}{{"depthwiseRows%s: depthwiseRowKernels", func(r Run) string { return r.rowsName(i) }}}
-	switch i {
-	case NEON:
-		fields[0].field, fields[0].name = "depthwiseRun%s: depthwiseRuns", Run.Name
-	case AVX512:
-		fields = append(fields, fields[0])
-		fields[1].field, fields[1].name = "depthwisePairs%s: depthwiseRowKernels", func(r Run) string { return r.pairsName(i) }
+		use   func(Depthwise) bool
 	}
-	for i, f := range fields {
-		if i == 1 {
-			runs = slices.DeleteFunc(runs, func(r Run) bool { return r.Stride != 1 })
-		}
+	fields := []field{
+		{"depthwiseRows%s: depthwiseRowKernels", func(r Run) string { return r.rowsName(i) }, func(w Depthwise) bool { return w.rows(i) }},
+		{"depthwiseStrips%s: depthwiseStripKernels", func(r Run) string { return r.stripsName(i) }, Depthwise.strips},
+	}
+	if i == NEON {
+		fields = []field{{"depthwiseRun%s: depthwiseRuns", Run.Name, anyWindows}}
+	}
+	for _, f := range fields {
+		runs := n.runs(half, f.use)
 		if len(runs) == 0 {
-			break
+			continue
 		}
 		fmt.Fprintf(b, "\t"+f.field+"{\n", fieldSuffix(half))
 		for k, r := range runs {

@@ -50,7 +50,7 @@ func (v *vector) zero() reg.VecVirtual {
 }
 
 // loadWeights loads the weights at m to r, widened where they are float16.
-func (v *vector) loadWeights(m operand.Mem, r reg.VecVirtual, half bool) {
+func (v *vector) loadWeights(m operand.Mem, r reg.Register, half bool) {
 	if half {
 		v.I(x86.VCVTPH2PS(m, r))
 	} else {
