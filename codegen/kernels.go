@@ -114,15 +114,14 @@ func needsTranspose(o *op.Op) bool {
 // needWinograd notes a convolution slice that works by Winograd's algorithm.
 func (u *unit) needWinograd(s *plan.Step) {
 	c := s.Op.Conv
-	side, rows := c.Winograd, c.OutH
+	rows := c.OutH
 	if s.Rows.Hi != 0 {
 		rows = s.Rows.Len()
 	}
 	size, own := u.winogradSize(s)
-	u.kernels.winograd.Steps = append(u.kernels.winograd.Steps, conv.Winograd{
-		Side: side, Tiles: ((rows + side - 1) / side) * ((c.OutW + side - 1) / side), BlockTiles: size.Tiles, BlockPanels: size.Panels,
-		Panels: s.Panels.Len(), Threads: u.p.Threads, Own: own, Half: s.Op.Panels.Type == op.F16,
-	})
+	w := conv.NewWinograd(c.Winograd, rows, c.OutW)
+	w.BlockTiles, w.BlockPanels, w.Panels, w.Threads, w.Own, w.Half = size.Tiles, size.Panels, s.Panels.Len(), u.p.Threads, own, s.Op.Panels.Type == op.F16
+	u.kernels.winograd.Steps = append(u.kernels.winograd.Steps, w)
 }
 
 // kernelFiles generates the kernels that the steps asked for.

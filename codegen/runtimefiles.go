@@ -72,7 +72,7 @@ func (k *pkg) runtimeFiles() (map[string][]byte, error) {
 				want["pick"] = true
 			}
 			if o.Conv != nil && o.Conv.Winograd != 0 {
-				want["winograd"], want["winogradportable"] = true, true
+				want["winograd"], want["winogradportable"], want["winogradtiles"] = true, true, true
 			}
 			if isCustom(o) {
 				want["custom"] = true

@@ -53,9 +53,9 @@ var winogradPortable = winogradKernels{
 
 // winogradStep is one slice of a 3x3 convolution of stride and dilation 1 by
 // Winograd's algorithm. Its tiles are m x m output pixels, from a row that is a
-// multiple of m; the cells of a tile that no output of the image needs count as
-// zero. With B, G and A the transforms in winogradInput1, winogradExpand1 and
-// winogradOutput1, every output is an element of
+// multiple of m, and from columns that winogradTiles gives; the cells of a tile that
+// no output of the image needs count as zero. With B, G and A the transforms in
+// winogradInput1, winogradExpand1 and winogradOutput1, every output is an element of
 //
 //	act(A x A' + bias), x = the sum over input channels of (B d B') * (G g G')
 //
@@ -87,8 +87,7 @@ type winogradStep struct {
 // winogradSplit says how a step is cut for an instruction set and some threads.
 type winogradSplit struct {
 	n, cells   int // side of a transformed tile, and its positions
-	tileRow    int // tiles side by side
-	firstRow   int // of tiles
+	tiles      winogradTiles
 	count      int // of tiles
 	chans      int // input channels of a block, a multiple of 16
 	chanBlocks int
@@ -142,9 +141,9 @@ func (s *winogradStep) weights(cells int) int {
 
 func (s *winogradStep) split(k *winogradKernels, rows [2]int, threads int) winogradSplit {
 	c := &s.conv
-	g := winogradSplit{n: s.m + 2, tileRow: (c.outW + s.m - 1) / s.m, firstRow: rows[0] / s.m}
+	g := winogradSplit{n: s.m + 2, tiles: newWinogradTiles(s.m, c.outH, c.outW, rows)}
 	g.cells = g.n * g.n
-	g.count = ((rows[1]+s.m-1)/s.m - g.firstRow) * g.tileRow
+	g.count = ((rows[1]+s.m-1)/s.m - g.tiles.firstRow) * g.tiles.row
 	room := (s.work-s.weights(g.cells))/g.cells - 4*panelWidth
 	np := min(k.np, s.panels)
 	most := max(16, room/(4*panelWidth*np)&^15)
@@ -282,8 +281,7 @@ func (s *winogradStep) alone(t *thread, k *winogradKernels, g *winogradSplit, wo
 // tile which lies inside the image, and whether it is afterwards.
 func (s *winogradStep) transform(t *thread, k *winogradKernels, g *winogradSplit, work unsafe.Pointer, tile, slot, block int, inside bool) bool {
 	c, a := &s.conv, &t.winograd
-	y0 := (g.firstRow+tile/g.tileRow)*s.m - c.padT
-	x0 := tile%g.tileRow*s.m - c.padL
+	y0, x0 := g.tiles.y(tile)-c.padT, g.tiles.x(tile%g.tiles.row)-c.padL
 	// What lies below or to the right of the last window is not read.
 	h, w := min(c.inH, c.outH+2-c.padT), min(c.inW, c.outW+2-c.padL)
 	ind := unsafe.Slice((*uint32)(work), g.cells)
@@ -322,10 +320,10 @@ func (s *winogradStep) transform(t *thread, k *winogradKernels, g *winogradSplit
 
 // toNext is the bytes from a tile's place in an image to that of the next tile.
 func (s *winogradStep) toNext(g *winogradSplit, tile int, i *image) int {
-	if tile%g.tileRow < g.tileRow-1 {
-		return s.m * i.pix
+	if x := tile % g.tiles.row; x < g.tiles.row-1 {
+		return (g.tiles.x(x+1) - g.tiles.x(x)) * i.pix
 	}
-	return s.m * (i.row - (g.tileRow-1)*i.pix)
+	return s.m*i.row - g.tiles.x(g.tiles.row-1)*i.pix
 }
 
 // square fills a table with the places of n x n pixels from the first one.
@@ -356,14 +354,7 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	sums, weights := unsafe.Add(work, s.sums()), unsafe.Add(work, s.weights(g.cells))
 	sumRow := 4 * panelWidth * np
 	sumPosition := sumRow*(hi-lo) + 4*panelWidth
-	runs := (hi - lo + k.mr - 1) / k.mr
-	mr := (hi - lo) / runs
-	longer := hi - lo - mr*runs // runs of mr+1 rows, which come first
-	short := k.product[np][mr]
-	var long func(*winogradArgs)
-	if longer > 0 {
-		long = k.product[np][mr+1]
-	}
+	p := winogradProducts{k: k, np: np, n: g.n, tiles: g.tiles, first: first + lo, expanded: s.expanded}
 	for block := range g.chanBlocks {
 		chans := min(g.chans, c.inC-block*g.chans)
 		a.n = chans
@@ -379,46 +370,15 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 			}
 		}
 		at, tile, inputPosition := s.inputAt(g, block)
-		in := t.at(at + lo*tile)
-		a.fromStep, a.toStep, a.wStep = tile, sumRow, panelStep
-		a.add, a.inOrder = min(block, 1), inOrder
-		a.w = w
-		x, y := in, sums
-		a.positions, a.fromPosition, a.toPosition, a.wPosition = 1, inputPosition, sumPosition, position
-		// Runs of both lengths go position by position: the weights of one are then in L1 for all.
-		if k.positions && longer == 0 && short != nil {
-			a.positions = g.cells
-		}
 		raw := unsafe.Add(given, 4*panelWidth+row*(block+1)*g.chans)
 		if block == g.chanBlocks-1 {
 			raw = t.at(c.weights + panels*(next%g.groups)/g.groups*panelStride + 4*panelWidth)
 		}
-		ahead := winogradAhead{at: raw, panel: panelStride, cell: row * c.inC, bytes: row * chans, positions: max(1, g.cells/(9*np)), cells: 9 * np}
-		for range g.cells / a.positions {
-			if a.ahead = ahead.next(); s.expanded {
-				a.ahead = unsafe.Add(a.w, position)
-			}
-			a.from, a.to = x, y
-			if longer > 0 {
-				a.blocks = longer
-				if long != nil {
-					long(a)
-				} else {
-					winogradProductPortable(a, mr+1, np)
-				}
-				a.from = unsafe.Add(x, longer*(mr+1)*tile)
-				a.to = unsafe.Add(y, longer*(mr+1)*sumRow)
-			}
-			if longer < runs {
-				a.blocks = runs - longer
-				if short != nil {
-					short(a)
-				} else {
-					winogradProductPortable(a, mr, np)
-				}
-			}
-			x, y, a.w = unsafe.Add(x, inputPosition), unsafe.Add(y, sumPosition), unsafe.Add(a.w, position)
-		}
+		p.ahead = winogradAhead{at: raw, panel: panelStride, cell: row * c.inC, bytes: row * chans, positions: max(1, g.cells/(9*np)), cells: 9 * np}
+		p.from, p.to, p.w = t.at(at+lo*tile), sums, w
+		p.step, p.position = [2]int{tile, sumRow}, [3]int{inputPosition, sumPosition, position}
+		a.wStep, a.add, a.inOrder = panelStep, min(block, 1), inOrder
+		p.whole(a, hi-lo)
 	}
 	a.fromStep, a.act, a.ind = sumPosition, c.act, unsafe.Add(work, winogradPixels)
 	channels := min(panelWidth*np, c.channels-panelWidth*panel)
@@ -445,10 +405,11 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	// up, and writes the output, which may lie over what else it reads.
 	most := max(1, (s.work-s.weights(g.cells))/(s.m*s.m*sumRow))
 	for i, n := lo, 0; i < hi; i += n {
-		n = min(hi-i, g.tileRow-(first+i)%g.tileRow, most)
+		x := (first + i) % g.tiles.row
+		n = min(hi-i, g.tiles.row-x, most)
 		square(unsafe.Slice((*uint32)(a.ind), s.m*s.m), s.m, n*s.m*sumRow, sumRow)
-		for j := range n {
-			output(unsafe.Add(weights, j*s.m*sumRow), i+j, 0)
+		for j := range n { // what a tile has too much is where the next one writes
+			output(unsafe.Add(weights, (g.tiles.x(x+j)-g.tiles.x(x))*sumRow), i+j, 0)
 		}
 		s.finish(t, g, weights, sumRow, endRow, first+i, n, panel, channels)
 	}
@@ -477,8 +438,9 @@ func (w *winogradAhead) next() unsafe.Pointer {
 func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, endRow, tile, panel int, inside bool) (unsafe.Pointer, bool) {
 	c := &s.conv
 	ind := unsafe.Slice((*uint32)(unsafe.Add(work, winogradPixels)), s.m*s.m)
-	y0, x0 := (g.firstRow+tile/g.tileRow)*s.m, tile%g.tileRow*s.m
-	if c.out.ring == 0 && y0+s.m <= endRow && x0+s.m <= c.outW {
+	y0, x0 := g.tiles.y(tile), g.tiles.x(tile%g.tiles.row)
+	endX := min(c.outW, g.tiles.x(tile%g.tiles.row+1))
+	if c.out.ring == 0 && y0+s.m <= endRow && x0+s.m <= endX {
 		if !inside {
 			square(ind, s.m, c.out.row, c.out.pix)
 		}
@@ -492,7 +454,7 @@ func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, 
 		}
 		for j := range s.m {
 			at := dump
-			if y0+i < endRow && x0+j < c.outW {
+			if y0+i < endRow && x0+j < endX {
 				at = uint32(row + (x0+j)*c.out.pix)
 			}
 			ind[i*s.m+j] = at
@@ -504,10 +466,11 @@ func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, 
 // finish applies the epilogue to the pixels of tiles side by side, which lie at from.
 func (s *winogradStep) finish(t *thread, g *winogradSplit, from unsafe.Pointer, fromStep, endRow, tile, tiles, panel, channels int) {
 	c := &s.conv
-	y0, x0 := (g.firstRow+tile/g.tileRow)*s.m, tile%g.tileRow*s.m
+	x0, y0 := g.tiles.x(tile%g.tiles.row), g.tiles.y(tile)
+	pixels := min(c.outW, g.tiles.x(tile%g.tiles.row+tiles)) - x0
 	for y := y0; y < min(endRow, y0+s.m); y++ {
 		out := t.at(c.out.rowOffset(y) + x0*c.out.pix + 4*panelWidth*panel)
-		c.epilogue.apply(t, from, fromStep, out, c.out.pix, c.outW, y, x0, min(tiles*s.m, c.outW-x0), panelWidth*panel, channels)
+		c.epilogue.apply(t, from, fromStep, out, c.out.pix, c.outW, y, x0, pixels, panelWidth*panel, channels)
 		from = unsafe.Add(from, tiles*s.m*fromStep)
 	}
 }

@@ -34,8 +34,8 @@ type Block struct {
 	Symbol *Symbol
 	Code   []Instruction
 	// GEMM says that it lies in an innermost loop at least half of whose instructions are
-	// multiply-adds by element: the inner loop of a product of matrices. Transforms also use
-	// such instructions, among more of others.
+	// multiply-adds by elements that it loads: the inner loop of a product of matrices.
+	// Transforms multiply by factors that stay.
 	GEMM bool
 }
 
@@ -172,12 +172,14 @@ func blocks(s *Symbol, code []Instruction) []*Block {
 }
 
 var (
-	byElement = regexp.MustCompile(`^fmla v\d+\.4s, v\d+\.4s, v\d+\.s\[\d\]$`)
+	byElement = regexp.MustCompile(`^fmla v\d+\.4s, v\d+\.4s, v(\d+)\.s\[\d\]$`)
+	loads     = regexp.MustCompile(`^ld[^\[]*`)
+	register  = regexp.MustCompile(`\b[dqsv](\d+)\b`)
 	anyFMLA   = regexp.MustCompile(`^fmla v`)
 )
 
 // markGEMM finds innermost loops, from a branch back to its target, that multiply by
-// element for a good part.
+// elements which they load for a good part.
 func markGEMM(bs []*Block) {
 	type loop struct{ lo, hi uint64 }
 	var loops []loop
@@ -198,7 +200,8 @@ func markGEMM(bs []*Block) {
 			continue
 		}
 		var body []*Block
-		multiplies, all := 0, 0
+		multiplies, all := map[string]int{}, 0 // by the register with the element
+		loaded := map[string]bool{}
 		for _, b := range bs {
 			if b.Code[0].Addr < l.lo || b.Code[0].Addr > l.hi {
 				continue
@@ -206,13 +209,22 @@ func markGEMM(bs []*Block) {
 			body = append(body, b)
 			for _, in := range b.Code {
 				all++
-				if byElement.MatchString(in.Text) {
-					multiplies++
+				if m := byElement.FindStringSubmatch(in.Text); m != nil {
+					multiplies[m[1]]++
+				}
+				for _, m := range register.FindAllStringSubmatch(loads.FindString(in.Text), -1) {
+					loaded[m[1]] = true
 				}
 			}
 		}
+		gemm := 0
+		for r, n := range multiplies {
+			if loaded[r] {
+				gemm += n
+			}
+		}
 		for _, b := range body {
-			b.GEMM = b.GEMM || 2*multiplies >= all
+			b.GEMM = b.GEMM || 2*gemm >= all
 		}
 	}
 }

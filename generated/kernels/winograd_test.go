@@ -404,14 +404,16 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 		weights[ch] = winogradWeights(c.m, filters[ch][1:], c.inC)
 	}
 	for ty := row0; ty < row1; ty += c.m {
-		for tx := 0; tx < ow; tx += c.m {
+		tiles := newWinogradTiles(c.m, oh, ow, [2]int{row0, row1})
+		for i := range tiles.row {
+			tx, end := tiles.x(i), min(ow, tiles.x(i+1))
 			input := winogradTileInputs(&s, mem, ty, tx)
 			for ch := range o.channels {
 				p := filters[ch]
 				tile := winogradTile(c.m, input, weights[ch], p[0])
 				for i := range c.m * c.m {
 					y, x := ty+i/c.m, tx+i%c.m
-					if y >= row1 || x >= ow {
+					if y >= row1 || x >= end {
 						continue
 					}
 					v := tile[i]
@@ -560,6 +562,54 @@ func TestWinogradCut(t *testing.T) {
 						}
 						if blocks > count || blocks*tiles < count || shares > groups {
 							t.Errorf("%d tiles by %d, %d groups, %d threads: %d blocks, %d shares", count, tiles, groups, threads, blocks, shares)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestWinogradNeed: a package has the product kernels that the driver of its steps calls.
+func TestWinogradNeed(t *testing.T) {
+	r := rand.New(rand.NewSource(9))
+	for range 400 {
+		m, np := conv.WinogradSides[r.Intn(3)], 1+r.Intn(2)
+		rows, outW, panels := 1+r.Intn(60), 1+r.Intn(60), 1+r.Intn(20)
+		outH := rows
+		if rows%m == 0 {
+			outH += r.Intn(9)
+		}
+		w := conv.NewWinograd(m, rows, outW)
+		w.BlockTiles, w.BlockPanels, w.Panels, w.Threads = 1+r.Intn(48), np, panels, 4
+		w.Own = r.Intn(2) == 0
+		for _, isa := range []conv.ISA{conv.AVX512, conv.AVX2, conv.NEON} {
+			there := map[conv.Tile]bool{}
+			for _, tile := range (conv.WinogradNeed{Steps: []conv.Winograd{w}}).Products(isa) {
+				there[tile] = true
+			}
+			k := &winogradKernels{mr: isa.WinogradRows(), np: isa.WinogradPanels(), positions: isa == conv.NEON}
+			for n := range k.product {
+				for rows := range k.product[n] {
+					k.product[n][rows] = func(*winogradArgs) {
+						if !there[conv.Tile{ISA: isa, Pixels: rows, Panels: n}] {
+							t.Fatalf("%+v: no kernel of %d rows and %d panels for %s", w, rows, n, isa)
+						}
+					}
+				}
+			}
+			for threads := 1; threads <= w.Threads; threads++ {
+				s := &winogradStep{m: m, tiles: w.BlockTiles, panels: np, own: w.Own, work: 1 << 20}
+				s.conv.inC, s.conv.outH, s.conv.outW, s.conv.channels = 16, outH, outW, panelWidth*panels
+				g := s.split(k, [2]int{0, rows}, threads)
+				for b := range g.blocks {
+					first, end := g.count*b/g.blocks, g.count*(b+1)/g.blocks
+					parts := min(g.parts, end-first)
+					for part := range parts {
+						lo, hi := (end-first)*part/parts, (end-first)*(part+1)/parts
+						for group := range g.groups {
+							p := winogradProducts{k: k, np: panels*(group+1)/g.groups - panels*group/g.groups, n: g.n, tiles: g.tiles, first: first + lo, ahead: winogradAhead{positions: 1, cells: 9}}
+							p.whole(&winogradArgs{}, hi-lo)
 						}
 					}
 				}

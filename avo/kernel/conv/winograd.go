@@ -15,6 +15,8 @@ import (
 type Winograd struct {
 	Side        int // of a tile of output pixels: 2, 4 or 6
 	Tiles       int // of the step
+	Row, Full   int // tiles side by side, and of them those that are as wide as high
+	Short       int // of the step's tiles, those before a last row that is less high
 	BlockTiles  int // most tiles that are worked on at a time
 	Panels      int
 	BlockPanels int  // most panels that a thread works on at a time
@@ -236,10 +238,42 @@ func (n WinogradNeed) expands(half bool) bool {
 	return needed
 }
 
-// products are the product kernels that n needs of an ISA, by the cuts of the
+// NewWinograd is the extent of a step that makes rows of an image of some columns; the
+// runtime's winogradTiles has the same.
+func NewWinograd(side, rows, columns int) Winograd {
+	w := Winograd{Side: side, Row: (columns + side - 1) / side}
+	w.Tiles, w.Full = (rows+side-1)/side*w.Row, max(0, columns-w.Row*(side-1))
+	w.Short = rows / side * w.Row
+	return w
+}
+
+// runs are the numbers of rows that the runtime's winogradProducts takes at a time for tiles
+// from the first one on.
+func (w *Winograd) runs(first, tiles, rows int) map[int]bool {
+	set := map[int]bool{}
+	add := func(n int) {
+		if n > 0 {
+			runs := (n + rows - 1) / rows
+			set[n/runs], set[(n+runs-1)/runs] = true, true
+		}
+	}
+	before := max(0, min(tiles, w.Short-first))
+	add(tiles)
+	add(before)
+	if w.Full < w.Row && tiles/w.Row >= w.Full {
+		for c := range w.Full {
+			at := (c + w.Row - first%w.Row) % w.Row
+			add((tiles - at + w.Row - 1) / w.Row)
+			add((before - at + w.Row - 1) / w.Row)
+		}
+	}
+	return set
+}
+
+// Products are the product kernels that n needs of an ISA, by the cuts of the
 // runtime's driver: tiles evenly into blocks, those into parts for threads, where
 // there are few groups of panels, and parts into runs of rows.
-func (n WinogradNeed) products(i ISA) []Tile {
+func (n WinogradNeed) Products(i ISA) []Tile {
 	set := map[Tile]bool{}
 	if n.All {
 		for m := 1; m <= i.WinogradRows(); m++ {
@@ -258,11 +292,13 @@ func (n WinogradNeed) products(i ISA) []Tile {
 			} else if groups%threads != 0 && groups < 4*threads {
 				parts = threads
 			}
-			for _, block := range []int{w.Tiles / blocks, (w.Tiles + blocks - 1) / blocks} {
-				parts := min(parts, block)
-				for _, rows := range []int{block / parts, (block + parts - 1) / parts} {
-					runs := (rows + i.WinogradRows() - 1) / i.WinogradRows()
-					for _, m := range []int{rows / runs, (rows + runs - 1) / runs} {
+			for b := range blocks {
+				first, end := w.Tiles*b/blocks, w.Tiles*(b+1)/blocks
+				n := end - first
+				parts := min(parts, n)
+				for p := range parts {
+					lo, hi := n*p/parts, n*(p+1)/parts
+					for m := range w.runs(first+lo, hi-lo, i.WinogradRows()) {
 						set[Tile{ISA: i, Pixels: m, Panels: w.Panels / groups}] = true
 						set[Tile{ISA: i, Pixels: m, Panels: (w.Panels + groups - 1) / groups}] = true
 					}
@@ -332,7 +368,7 @@ func GenerateWinograd(pkg string, n WinogradNeed) (map[string][]byte, error) {
 			}
 			winogradOutputX86(v, winogradName("output", m, i), m)
 		}
-		for _, t := range n.products(i) {
+		for _, t := range n.Products(i) {
 			winogradProductX86(v, t)
 		}
 	}
@@ -356,7 +392,7 @@ func GenerateWinograd(pkg string, n WinogradNeed) (map[string][]byte, error) {
 		}
 		winogradOutputNEON(a, winogradName("output", m, NEON), m)
 	}
-	for _, t := range n.products(NEON) {
+	for _, t := range n.Products(NEON) {
 		winogradProductNEON(a, t)
 	}
 	if err := a.Compile(); err != nil {
@@ -398,7 +434,7 @@ func (n WinogradNeed) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) 
 		}
 		b.WriteString("\tproduct: [maxWinogradPanels + 1][maxWinogradRows + 1]func(*winogradArgs){\n")
 		panels := 0
-		for _, t := range n.products(i) {
+		for _, t := range n.Products(i) {
 			if t.Panels != panels {
 				if panels > 0 {
 					b.WriteString("\t\t},\n")
