@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/flexnnc/flexnnc/avo/cost"
@@ -25,19 +26,34 @@ type inference struct {
 	kernels map[string]bool // functions in assembly
 }
 
-// build compiles a network, with weights that are made up, for the budget that
-// keeps everything in memory and so many threads.
-func build(ctx context.Context, work, param string, threads int) (*inference, error) {
-	n, err := ncnn.Open(param, "")
-	if err != nil {
-		return nil, err
+// plans are a network's plans, with weights that are made up, for the budget that keeps
+// everything in memory: for one thread, and for planThreads.
+func plans(param string) (one, shared *plan.Plan, err error) {
+	var p [2]*plan.Plan
+	for i, threads := range []int{1, planThreads} {
+		n, err := ncnn.Open(param, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		defer n.Close()
+		random.Weights(n.Graph)
+		if p[i], err = compiler.Compile(n.Graph, compiler.Options{Threads: threads}); err != nil {
+			return nil, nil, err
+		}
 	}
-	defer n.Close()
-	random.Weights(n.Graph)
-	p, err := compiler.Compile(n.Graph, compiler.Options{Threads: threads})
-	if err != nil {
-		return nil, err
-	}
+	return p[0], p[1], nil
+}
+
+// alike tells whether one thread does the same work by two plans of a network.
+func alike(p, q *plan.Plan) bool {
+	return slices.EqualFunc(p.Steps, q.Steps, func(s, t plan.Step) bool {
+		expanded := func(p *plan.Plan, s *plan.Step) bool { return s.Weights >= 0 && p.Buffers[s.Weights].Expanded }
+		return s.Op.Name == t.Op.Name && s.Rows == t.Rows && s.Panels == t.Panels && expanded(p, &s) == expanded(q, &t)
+	})
+}
+
+// build makes the package of a plan, and a program that runs it.
+func build(ctx context.Context, work string, p *plan.Plan) (*inference, error) {
 	m, err := program.New(filepath.Join(work, "src"))
 	if err != nil {
 		return nil, err

@@ -17,12 +17,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/flexnnc/flexnnc/avo/cost"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
 // builtIn is the network that is always there.
@@ -31,13 +31,11 @@ const builtIn = "testdata/glyphs/glyphs.param"
 type options struct {
 	models    string
 	networks  string
-	shared    string
 	out       string
 	baseline  string
 	write     bool
 	check     bool
 	functions bool
-	threads   int
 }
 
 func main() {
@@ -60,13 +58,11 @@ func run(args []string, w io.Writer) error {
 	f := flag.NewFlagSet("arm64cost", flag.ContinueOnError)
 	f.StringVar(&o.models, "models", "../shared/models", "`folder` with the networks as synthetic/NAME/NAME.param")
 	f.StringVar(&o.networks, "networks", "squeezenet,mobilenet,mobilenet_v2,mobilenet_v3,shufflenet_v2,resnet18,resnet50,resnet152,vgg19", "`names` of networks, with commas, beside the built-in one")
-	f.StringVar(&o.shared, "shared", "squeezenet,resnet18,resnet50", "`names` of those whose plan for four threads is measured as well")
 	f.StringVar(&o.out, "out", "", "`file` for the report; by default it is printed")
 	f.StringVar(&o.baseline, "baseline", "testdata/arm64-cost.json", "`file` with the figures to compare with")
 	f.BoolVar(&o.write, "write", false, "write the baseline")
 	f.BoolVar(&o.check, "check", false, "fail where a figure is over 2 % above the baseline's")
 	f.BoolVar(&o.functions, "functions", false, "print the functions that execute most instructions in each step")
-	f.IntVar(&o.threads, "threads", 1, "`number` of threads that plans are made for; one runs them")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -103,23 +99,33 @@ func run(args []string, w io.Writer) error {
 		}
 		if o.functions {
 			r.printFunctions(w)
+			if r.shared != nil {
+				fmt.Fprintln(w, "the default plan of")
+				r.shared.printFunctions(w)
+			}
 		}
 		fmt.Fprintln(w, r.line())
 	}
 	return o.finish(w, tools, nets)
 }
 
-// network measures one, the plan for planThreads too where that is asked for.
+// network measures one, by the plan for one thread and, where that has a thread do other
+// work, by the default plan.
 func (o *options) network(ctx context.Context, tools *cost.Tools, model *cost.Model, work, param string) (*result, error) {
-	r, err := measure(ctx, tools, model, work, param, o.threads)
-	if err != nil || !slices.Contains(strings.Split(o.shared, ","), r.name) {
-		return r, err
-	}
-	s, err := measure(ctx, tools, model, work, param, planThreads)
+	one, shared, err := plans(param)
 	if err != nil {
 		return nil, err
 	}
-	r.shared = &s.total
+	name := strings.TrimSuffix(filepath.Base(param), ".param")
+	r, err := measure(ctx, tools, model, work, name, one, true)
+	if err != nil || alike(one, shared) {
+		return r, err
+	}
+	s, err := measure(ctx, tools, model, work, name, shared, false)
+	if err != nil {
+		return nil, err
+	}
+	r.shared = s
 	return r, nil
 }
 
@@ -145,7 +151,7 @@ type result struct {
 	name   string
 	total  cost.Sum
 	layers []layer
-	shared *cost.Sum // of the plan for planThreads, run by one
+	shared *result // of the plan for planThreads, run by one, without cycles of in-order CPUs; nil where that is the same
 }
 
 // planThreads are those of the default plan. It keeps fewer of Winograd's weights expanded:
@@ -162,13 +168,22 @@ type layer struct {
 // betweenSteps is the name of what is executed between steps, in tables.
 const betweenSteps = "(between steps)"
 
-// measure counts an inference by one thread, of the plan for so many.
-func measure(ctx context.Context, tools *cost.Tools, model *cost.Model, work, param string, threads int) (*result, error) {
+// byDefault is the cost of the default plan.
+func (r *result) byDefault() *result {
+	if r.shared != nil {
+		return r.shared
+	}
+	return r
+}
+
+// measure counts an inference by one thread, and a second one by the loops for CPUs that
+// issue in order.
+func measure(ctx context.Context, tools *cost.Tools, model *cost.Model, work, name string, plan *plan.Plan, twice bool) (*result, error) {
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
-	p, err := build(ctx, work, param, threads)
+	p, err := build(ctx, work, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -193,19 +208,21 @@ func measure(ctx context.Context, tools *cost.Tools, model *cost.Model, work, pa
 	if err != nil {
 		return nil, err
 	}
-	inOrder, err := run(inOrderArg)
-	if err != nil {
-		return nil, err
-	}
-	for label, s := range c.ByLabel {
-		o := inOrder.ByLabel[label]
-		for _, cpu := range cost.CPUs() {
-			if cpu.InOrder() && o != nil {
-				s.Cycles[cpu], s.GEMMCycles[cpu], s.GEMMAdds[cpu] = o.Cycles[cpu], o.GEMMCycles[cpu], o.GEMMAdds[cpu]
+	if twice {
+		inOrder, err := run(inOrderArg)
+		if err != nil {
+			return nil, err
+		}
+		for label, s := range c.ByLabel {
+			o := inOrder.ByLabel[label]
+			for _, cpu := range cost.CPUs() {
+				if cpu.InOrder() && o != nil {
+					s.Cycles[cpu], s.GEMMCycles[cpu], s.GEMMAdds[cpu] = o.Cycles[cpu], o.GEMMCycles[cpu], o.GEMMAdds[cpu]
+				}
 			}
 		}
 	}
-	r := &result{name: strings.TrimSuffix(filepath.Base(param), ".param")}
+	r := &result{name: name}
 	at := map[string]int{}
 	add := func(label uint64, name, kind string) {
 		s := c.ByLabel[label]

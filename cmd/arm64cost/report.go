@@ -57,8 +57,8 @@ func (r *result) line() string {
 	for _, c := range cost.CPUs() {
 		s += fmt.Sprintf(" %s %.2f (%.0f %%)", c, t.Cycles[c]/1e6, 100*t.PeakShare(c))
 	}
-	if r.shared != nil {
-		s += fmt.Sprintf("; the plan for %d threads %s M, of ncnn's %s", planThreads, millions(r.shared.All()), against(r.name, r.shared))
+	if d := &r.byDefault().total; r.shared != nil {
+		s += fmt.Sprintf("; the default plan %s M, of ncnn's %s", millions(d.All()), against(r.name, d))
 	}
 	return s
 }
@@ -139,16 +139,28 @@ func document(tools *cost.Tools, nets []*result) []byte {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nThe plan for four threads, which is the default, run by one. It leaves more of Winograd's weights to be expanded in each run:\nfour cores do that faster than their memory brings the four times as many bytes.\n\n")
-	head(&b, "| network | instructions, M | of the plan for one thread | of ncnn's |", "|---|---:|---:|---:|")
-	for _, r := range nets {
-		t := r.shared
-		if t == nil {
-			continue
+	b.WriteString("\nThe default plan, which is for four threads, run by one. It leaves more of Winograd's weights to be expanded in each run:\nfour cores do that faster than their memory brings the four times as many bytes. Cycles are of the loops for out-of-order CPUs.\n\n")
+	b.WriteString("| network | instructions, M | of the plan for one thread | of ncnn's |")
+	rule := "|---|---:|---:|---:|"
+	for _, c := range cost.CPUs() {
+		if !c.InOrder() {
+			fmt.Fprintf(&b, " %s | of ncnn's |", c)
+			rule += "---:|---:|"
 		}
+	}
+	b.WriteString("\n" + rule + "\n")
+	for _, r := range nets {
+		t, ref := &r.byDefault().total, reference[r.name].cycles
 		fmt.Fprintf(&b, "| %s | %s | %.3f | %s |", r.name, millions(t.All()), float64(t.All())/float64(r.total.All()), against(r.name, t))
-		for _, c := range cost.CPUs() {
-			fmt.Fprintf(&b, " %.2f |", t.Cycles[c]/1e6)
+		for i, c := range cost.CPUs() {
+			if c.InOrder() {
+				continue
+			}
+			of := "–"
+			if ref != nil {
+				of = fmt.Sprintf("%.3f", t.Cycles[c]/1e6/ref[i])
+			}
+			fmt.Fprintf(&b, " %.2f | %s |", t.Cycles[c]/1e6, of)
 		}
 		b.WriteString("\n")
 	}
@@ -206,12 +218,20 @@ type baseline struct {
 
 func newBaseline(tools *cost.Tools, nets []*result) *baseline {
 	b := &baseline{LLVM: tools.LLVM, Networks: map[string]figures{}}
-	for _, r := range nets {
-		f := figures{r.total.All(), map[string]uint64{}}
+	add := func(name string, s *cost.Sum, inOrder bool) {
+		f := figures{s.All(), map[string]uint64{}}
 		for _, c := range cost.CPUs() {
-			f.Cycles[string(c)] = uint64(r.total.Cycles[c] + 0.5)
+			if inOrder || !c.InOrder() {
+				f.Cycles[string(c)] = uint64(s.Cycles[c] + 0.5)
+			}
 		}
-		b.Networks[r.name] = f
+		b.Networks[name] = f
+	}
+	for _, r := range nets {
+		add(r.name, &r.total, true)
+		if r.shared != nil {
+			add(r.name+", default plan", &r.shared.total, false)
+		}
 	}
 	return b
 }
