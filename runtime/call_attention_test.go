@@ -42,8 +42,13 @@ func TestCallAttention(t *testing.T) {
 		case 1:
 			mask, ms = g.inRandom(heads, rows, keys), []int{rows * keys, keys}
 		}
-		ints := []int{heads, perGroup, rows, keys, width, vWidth, qs[0], qs[1], ks[0], ks[1], vs[0], vs[1], ys[0], ys[1], ms[0], ms[1], most, keyPanels, valuePanels, 0, byHeads}
+		ints := []int{heads, perGroup, rows, keys, width, vWidth, qs[0], qs[1], ks[0], ks[1], vs[0], vs[1], ys[0], ys[1], ms[0], ms[1], most, keyPanels, valuePanels, 0, byHeads, 0}
 		work := 64*max(keyPanels*(width+1), valuePanels*(keys+1)) + most*((4*keys+63)&^63)
+		if g.r.Intn(2) == 0 { // a head's panels are kept
+			keyPanels, valuePanels = (keys+15)/16, (vWidth+15)/16
+			ints[17], ints[18], ints[21] = keyPanels, valuePanels, 64*keyPanels*(width+1)
+			work = ints[21] + 64*valuePanels*(keys+1) + most*((4*keys+63)&^63)
+		}
 		ints[19] = work
 		g.perThread, g.scratch, g.rank = 64, 3*work, 2+byHeads
 		g.step.passes = attentionPasses(0.7, mask != nil)

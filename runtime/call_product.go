@@ -42,6 +42,12 @@ func (t *thread) packPanel(panel, from unsafe.Pointer, n, depth, columnStep, dep
 	switch {
 	case depthStep == 4:
 		t.transpose(transposeArgs{out: unsafe.Add(panel, 4*panelWidth), in: from, rows: n, cols: depth, outStep: 4 * panelWidth, inStep: columnStep, planes: 1})
+	case columnStep == 4 && n == panelWidth:
+		to := unsafe.Add(panel, 4*panelWidth)
+		for range depth {
+			*(*[panelWidth]float32)(to) = *(*[panelWidth]float32)(from)
+			to, from = unsafe.Add(to, 4*panelWidth), unsafe.Add(from, depthStep)
+		}
 	case columnStep == 4:
 		for k := range depth {
 			copy(floats[panelWidth*(k+1):][:n], unsafe.Slice((*float32)(unsafe.Add(from, k*depthStep)), n))

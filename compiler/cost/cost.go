@@ -206,10 +206,15 @@ func instructions(p *lane.Program) int64 {
 }
 
 // packed is the elements of keys and values that an attention packs, anew for every few
-// rows: heads perGroup rows keys width vWidth, and behind strides how many rows. Half the
+// rows or once for a head: heads perGroup rows keys width vWidth, and behind strides how many rows,
+// and whether panels are kept. Half the
 // time of a transposition is what that takes, and the softmax.
 func packed(v []int) int64 {
-	return int64(v[0]) * int64((v[2]+v[16]-1)/v[16]) * int64(v[3]) * int64(v[4]+v[5])
+	blocks := (v[2] + v[16] - 1) / v[16]
+	if v[21] != 0 {
+		blocks = 1
+	}
+	return int64(v[0]) * int64(blocks) * int64(v[3]) * int64(v[4]+v[5])
 }
 
 // CallMultiplyAdds reads, of a portable kernel, the sizes that products are called with, 0

@@ -73,7 +73,7 @@ func (a Attention) Op(name string, in []*op.Tensor, y *op.Tensor, passes []op.Pa
 }
 
 func (a attention) op(name string, in []*op.Tensor, y *op.Tensor, passes []op.Pass) *op.Op {
-	t, lean := a.tiles(attentionScores, attentionPanels), a.tiles(leanScores, leanPanels)
+	t, lean := a.tiles(attentionScores, attentionPanels, attentionKept), a.tiles(leanScores, leanPanels, 0)
 	o := &op.Op{Kind: op.Call, Name: name, In: in, Out: []*op.Tensor{y},
 		ThreadScratch: productTable, WorkScratch: t.scratch, LeanWorkScratch: lean.scratch,
 		Call: &op.CallAttr{Func: "attention", Floats: []float32{a.scale}, Passes: passes,
@@ -83,7 +83,7 @@ func (a attention) op(name string, in []*op.Tensor, y *op.Tensor, passes []op.Pa
 		return []int{
 			a.heads, a.perGroup, a.rows, a.keys, a.width, a.vWidth,
 			a.q[0], a.q[1], a.k[0], a.k[1], a.v[0], a.v[1], a.y[0], a.y[1], a.mask[0], a.mask[1],
-			t.rows, t.keyPanels, t.valuePanels, t.scratch, 0,
+			t.rows, t.keyPanels, t.valuePanels, t.scratch, 0, t.kept,
 		}
 	}
 	o.Call.Ints, o.Call.LeanInts = ints(t), ints(lean)
@@ -169,28 +169,36 @@ func (a attention) passes(masked bool) []op.Pass {
 type attentionTiles struct {
 	rows                   int // of a head that are made at a time, at most
 	keyPanels, valuePanels int // packed at a time
+	kept                   int // bytes of the panels of a head's keys, if all of its panels are kept, or 0
 	scratch                int // bytes per thread
 	products               []op.Product
 }
 
 // Bytes of scores and of packed panels that stay in a core's L2 together with
-// what else is read, and where memory is short.
+// what else is read, and where memory is short; and of all panels of a head up to which
+// they are packed once for all of its rows.
 const (
 	attentionScores = 128 << 10
 	attentionPanels = 64 << 10
 	leanScores      = 32 << 10
 	leanPanels      = 16 << 10
+	attentionKept   = 1 << 20
 	attentionUnits  = 8 // blocks over all heads, at least, for as many threads
 )
 
-// tiles takes about so many bytes for scores and for packed panels.
-func (a attention) tiles(scores, packed int) attentionTiles {
+// tiles takes about so many bytes for scores and for packed panels, or at most so many to
+// keep those of a head.
+func (a attention) tiles(scores, packed, keep int) attentionTiles {
 	const panel = 4 * op.PanelWidth
 	panels := func(n int) int { return (n + op.PanelWidth - 1) / op.PanelWidth }
 	row := (4*a.keys + 63) &^ 63
 	t := attentionTiles{
 		keyPanels:   min(panels(a.keys), max(3, packed/(panel*(a.width+1)))),
 		valuePanels: min(panels(a.vWidth), max(1, packed/(panel*(a.keys+1)))),
+	}
+	size := panel * max(t.keyPanels*(a.width+1), t.valuePanels*(a.keys+1))
+	if k, v := panel*panels(a.keys)*(a.width+1), panel*panels(a.vWidth)*(a.keys+1); k+v <= keep {
+		t.keyPanels, t.valuePanels, t.kept, size = panels(a.keys), panels(a.vWidth), k, k+v
 	}
 	most := min(a.rows, max(8, scores/row))
 	blocks := (a.rows + most - 1) / most
@@ -199,7 +207,7 @@ func (a attention) tiles(scores, packed int) attentionTiles {
 	}
 	t.rows = (a.rows + blocks - 1) / blocks
 	blocks = (a.rows + t.rows - 1) / t.rows
-	t.scratch = panel*max(t.keyPanels*(a.width+1), t.valuePanels*(a.keys+1)) + t.rows*row
+	t.scratch = size + t.rows*row
 	// The kernels' shapes: rows and panels are cut evenly.
 	for _, rows := range []int{a.rows / blocks, (a.rows + blocks - 1) / blocks} {
 		for _, c := range [][2]int{{a.keys, t.keyPanels}, {a.vWidth, t.valuePanels}} {

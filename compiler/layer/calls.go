@@ -33,6 +33,7 @@ import (
 //	                row of q, of k, of v, of y, of mask (k, v: head is the query's head/perGroup); innermost stride 1. Then the most
 //	                rows of a head that are made at a time, panels of keys and of values that are packed at a time, bytes of scratch
 //	                per thread, and 1 where y's and q's outermost axis is heads, 0 where it is rows: a step's range is of that.
+//	                Then the bytes of a head's packed keys, behind which its values are packed once for all rows, or 0.
 //	                Floats: [0] scale. Per head and row: s[j] = scale * (fma chain over width of q*k[j], from zero) + mask[j];
 //	                p = softmax of s (max, exp and sum as the Rows of a Softmax, then division); y[n] = fma chain over j of
 //	                p[j]*v[j][n], from zero. Passes make p of s. WorkScratch has room for the panels, and for the rows' s.
