@@ -68,13 +68,17 @@ func callAttention(t *thread, s *callStep) {
 				pr.multiply(t)
 			}
 
-			var in [maxMapInputs]unsafe.Pointer
-			for i := range hi - lo {
-				in[0] = unsafe.Add(scores, i*scoresNext)
-				if len(s.in) > 3 {
-					in[1] = s.in[3].start(t, h*ms[0]+(lo+i)*ms[1])
+			for i := 0; i < hi-lo; {
+				n := min(hi-lo-i, sideBySide(keys))
+				for r := range n {
+					row := unsafe.Add(scores, i*scoresNext)
+					t.side.in[r][0], t.side.out[r] = row, row
+					if len(s.in) > 3 {
+						t.side.in[r][1] = s.in[3].start(t, h*ms[0]+(lo+i)*ms[1])
+					}
+					i++
 				}
-				runPasses(t, s.passes, keys, &in, in[0])
+				t.side.run(t, s.passes, keys, n)
 			}
 
 			pr.panels, pr.depth, pr.a, pr.aStep, pr.outStep = values, keys, scores, scoresNext, yNext
