@@ -47,15 +47,52 @@ func number(dims, index []int) int {
 func TestCallReduce(t *testing.T) {
 	rounds(t, 66, func(t *testing.T, g *callRig) {
 		operation, rows, n := g.r.Intn(11), 1+g.r.Intn(6), 1+g.r.Intn(60)
-		x := g.inRandom(rows, n)
+		dims := []int{rows, n}
+		if g.r.Intn(2) == 0 { // the channels of an image
+			dims = []int{rows, 1 + g.r.Intn(4), n}
+			g.rank, rows = 3, rows*dims[1]
+		}
+		x := g.inRandom(dims...)
 		if operation == reduceLogSum {
 			for i, at := range g.r.Perm(len(x)) {
 				x[i] = float32(at + 1)
 			}
+			rank := g.rank
 			g = newCallRig(t, int64(n))
-			g.in(x, rows, n)
+			g.rank = rank
+			g.in(x, dims...)
 		}
-		g.outTensor(rows)
+		g.outTensor(append(slices.Clone(dims[:len(dims)-1]), 1)...)
+		// The passes in plain Go.
+		pass := func(start float32, join func(acc, v, top float32) float32) {
+			kernel := func(a *mapArgs) {
+				var top float32
+				if len(g.step.passes) == 2 && start == 0 {
+					top = f32(a.in[1], 0)
+				}
+				a.result = start
+				for i := range a.n {
+					a.result = join(a.result, f32(a.in[0], i), top)
+				}
+			}
+			g.step.passes = append(g.step.passes, rowPass{kernel: &kernel})
+		}
+		infinite := float32(math.Inf(1))
+		switch operation {
+		case reduceSum, reduceMean, reduceLogSum:
+			pass(0, func(acc, v, _ float32) float32 { return acc + v })
+		case reduceAbs, reduceL1:
+			pass(0, func(acc, v, _ float32) float32 { return acc + max(v, -v) })
+		case reduceSquares, reduceL2:
+			pass(0, func(acc, v, _ float32) float32 { return fma32(v, v, acc) })
+		case reduceMin:
+			pass(infinite, func(acc, v, _ float32) float32 { return min(acc, v) })
+		case reduceMax, reduceLogSumExp:
+			pass(-infinite, func(acc, v, _ float32) float32 { return max(acc, v) })
+		}
+		if operation == reduceLogSumExp {
+			pass(0, func(acc, v, top float32) float32 { return acc + exp32(v-top) })
+		}
 		y := g.run(callReduce, []int{operation, rows, n}, -1.5)[0]
 		want := make([]float64, rows)
 		for r := range want {

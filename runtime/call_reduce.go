@@ -1,6 +1,6 @@
 package runtime
 
-import "math"
+import "unsafe"
 
 // Operations of callReduce, by ncnn's numbers.
 const (
@@ -17,69 +17,71 @@ const (
 	reduceLogSumExp
 )
 
-// callReduce reduces each row of x [rows,n] to one value. ints: operation rows n;
-// floats: a factor of the result. Values join in 16 accumulators, as in the
-// reductions of lane programs.
+// reduceTile is the elements that one claim covers, about.
+const reduceTile = 4096
+
+// callReduce reduces each row of x [rows,n], or [h,w,n], to one value. ints: operation
+// rows n; floats: a factor of the result. Values join in 16 accumulators, by the passes;
+// a product has none. It makes ranges of the rows of an image.
 func callReduce(t *thread, s *callStep) {
-	operation, rows, n := s.ints[0], s.ints[1], s.ints[2]
+	operation, n, x, y := s.ints[0], s.ints[2], &s.in[0], &s.out[0]
+	w := x.dims[2]
+	lo, hi := 0, x.dims[1]
+	if s.rows == 1 {
+		lo, hi = t.rowRange(hi)
+	}
+	block := max(1, reduceTile/n)
 	for {
-		r := t.claim()
-		if r >= rows {
+		u := t.claim() * block
+		if u >= (hi-lo)*w {
 			return
 		}
-		v := reduceRow(operation, s.in[0].slice(t, r*n, n))
-		*s.out[0].linear(t, r) = float32(v * s.floats[0])
+		for r := u; r < min(u+block, (hi-lo)*w); r++ {
+			v := t.reduceRow(s.passes, operation, x.row(t, 0, lo+r/w, r%w), n)
+			put32(y.row(t, 0, lo+r/w, r%w), 0, float32(v*s.floats[0]))
+		}
 	}
 }
 
-func reduceRow(operation int, x []float32) float32 {
-	var acc lanes
-	switch operation {
-	case reduceSum, reduceMean, reduceLogSum:
-		for i, v := range x {
-			acc[i&15] += v
-		}
-		switch sum := acc.sum(); operation {
-		case reduceMean:
-			return sum / float32(len(x))
-		case reduceLogSum:
-			return log32(sum)
-		default:
-			return sum
-		}
-	case reduceAbs, reduceL1:
-		for i, v := range x {
-			acc[i&15] += math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
-		}
-		return acc.sum()
-	case reduceSquares, reduceL2:
-		for i, v := range x {
-			acc[i&15] += float32(v * v)
-		}
-		if operation == reduceL2 {
-			return sqrt32(acc.sum())
-		}
-		return acc.sum()
-	case reduceMax:
-		return largest(x)
-	case reduceMin:
-		acc.fill(float32(math.Inf(1)))
-		for i, v := range x {
-			if v < acc[i&15] {
-				acc[i&15] = v
-			}
-		}
-		return acc.min()
-	case reduceProduct:
-		acc.fill(1)
-		for i, v := range x {
-			acc[i&15] *= v
-		}
-		return acc.product()
+// reduceRow reduces n elements.
+func (t *thread) reduceRow(passes []rowPass, operation int, x unsafe.Pointer, n int) float32 {
+	if operation == reduceProduct {
+		return productOf(x, n)
 	}
-	top := largest(x) // reduceLogSumExp
-	for i, v := range x {
-		acc[i&15] += exp32(v - top)
+	a := &t.maps
+	a.n, a.rows, a.in[0] = n, 1, x
+	(*passes[0].kernel)(a)
+	switch v := a.result; operation {
+	case reduceMean:
+		return v / float32(n)
+	case reduceL2:
+		return sqrt32(v)
+	case reduceLogSum:
+		return log32(v)
+	case reduceLogSumExp:
+		t.registers[0] = v
+		a.in[1] = unsafe.Pointer(&t.registers[0])
+		(*passes[1].kernel)(a)
+		return v + log32(a.result)
+	default:
+		return v
 	}
-	return top + log32(acc.sum())
+}
+
+// productOf is the product of n elements; they join in 16 accumulators, element i in number i mod
+// 16, and these as accumulators j and j+8, j+4, j+2, j+1.
+func productOf(x unsafe.Pointer, n int) float32 {
+	var acc [16]float32
+	for j := range acc {
+		acc[j] = 1
+	}
+	for i := range n {
+		acc[i&15] *= f32(x, i)
+	}
+	for d := 8; d > 0; d /= 2 {
+		for j := range d {
+			acc[j] = acc[j+d] * acc[j]
+		}
+	}
+	return acc[0]
 }

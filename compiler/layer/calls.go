@@ -37,9 +37,10 @@ import (
 //	                Floats: [0] scale. Per head and row: s[j] = scale * (fma chain over width of q*k[j], from zero) + mask[j];
 //	                p = softmax of s (max, exp and sum as the Rows of a Softmax, then division); y[n] = fma chain over j of
 //	                p[j]*v[j][n], from zero. Passes make p of s. WorkScratch has room for the panels, and for the rows' s.
-//	reduce          In: x [rows,n]. Ints: operation (numbers of Reduction: 0 sum 1 sum|x| 2 sum x*x 3 mean 4 max 5 min 6 product
+//	reduce          In: x [rows,n], or an image whose channels are reduced. Ints: operation (numbers of Reduction: 0 sum 1 sum|x| 2 sum x*x 3 mean 4 max 5 min 6 product
 //	                7 sum|x| 8 sqrt of sum x*x 9 log of sum 10 log of sum of exp, by max + log(sum exp(x-max))), rows, n.
-//	                Floats: [0] factor of the result. y [rows]. Sums, products and extrema by the lane reductions' structure.
+//	                Floats: [0] factor of the result. y [rows,1], or an image of one channel. Sums, products and extrema by the lane
+//	                reductions' structure. Passes, but for a product: the sum or extremum, and of 10 the sum as well.
 //	unfold          In: x [C,H,W]. Ints: C H W OH OW KH KW SH SW DH DW PadT PadL. Floats: [0] value outside. y [C*KH*KW,OH*OW].
 //	fold            In: x. Ints: as unfold, of the image that y is, then element strides of x per channel, tap and place, of y per
 //	                channel, row and column. y = sum, from zero, over the taps in order, of what x has of each element there.

@@ -18,10 +18,8 @@ func (b *Builder) quantizeRuns(x *op.Tensor, runs int, name string) (q, top *op.
 	p := lane.New("absolute")
 	abs := b.NewTensor(name+"/absolute", op.F32, dims)
 	b.Map(p.Return(p.Abs(p.Vec())), abs, x)
-	tops := b.NewTensor(name+"/largest", op.F32, []int{runs})
-	const largest = 4 // of Reduction's operations
-	b.Call("reduce", []int{largest, runs, n}, []float32{1}, []*op.Tensor{tops}, abs)
-	top = b.View(tops, name+"/top", []int{runs, 1})
+	top = b.NewTensor(name+"/largest", op.F32, []int{runs, 1})
+	b.reduceCall(reduceMax, 1, runs, n, top, abs)
 	q = b.NewTensor(name+"/quantized", op.F32, dims)
 	p = lane.New("quantize_by_largest_" + operandKind(top, q))
 	v, t := p.Vec(), operand(p, top, q)

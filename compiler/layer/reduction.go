@@ -6,6 +6,7 @@ import (
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/diag"
+	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
@@ -159,30 +160,153 @@ func reduce(operation int, x []float64) float64 {
 	return top + math.Log(sum)
 }
 
-// lowerReduction brings the reduced axes innermost and calls the reduction. Means
-// and maxima over the pixels of an image are poolings.
+// lowerReduction pools where pixels or rows are reduced and channels are not, and calls
+// the reduction of rows else, with the reduced axes innermost.
 func lowerReduction(b *Builder) error {
 	l := b.Layer
 	v := b.Any(0)
-	order, n, err := reductionOrder(l, v.Shape)
+	reduced, err := reducedAxes(l, v.Shape)
 	if err != nil {
 		return err
 	}
 	operation, coeff := l.Params.Int(0, 0), l.Params.Float(2, 1)
-	blob := l.Outputs[0]
-	rows := v.Shape.Len() / n
-	y := b.NewTensor(l.Name+"/result", op.F32, []int{rows})
-	s := v.Shape
-	pixels := s.Dims == 3 && v.Layout == ChannelsLast && order[0] == 0 && n == s.W*s.H && rows == s.C && s.C > 1
-	if pixels && coeff == 1 && (operation == reduceMean || operation == reduceMax) {
-		b.Add(&op.Op{Kind: op.Pool, Name: l.Name, In: []*op.Tensor{v.Tensor}, Out: []*op.Tensor{y}, Pool: &op.PoolAttr{
-			Max: operation == reduceMax, InH: s.H, InW: s.W, C: s.C, OutH: 1, OutW: 1, KH: s.H, KW: s.W, SH: 1, SW: 1,
-		}})
-	} else {
-		name := fmt.Sprintf("%s/rows", l.Name)
-		x := b.Convert(b.Permute(v, name, order, Planar), Planar, name)
-		b.Call("reduce", []int{operation, rows, n}, []float32{coeff}, []*op.Tensor{y}, x.Tensor)
+	s, pooled := v.Shape, reducePools[operation] != nil
+	switch {
+	case s.Dims == 2 && v.Layout == Planar && reduced[0] && !reduced[1] && s.W > 1 && pooled:
+		// A matrix [h,w] is an image of h pixels with w channels.
+		v = Value{Tensor: b.View(v.Tensor, l.Name+"/pixels", []int{s.H, 1, s.W}), Shape: ir.Shape3(1, s.H, s.W), Layout: ChannelsLast}
+		b.reducePixels(v, true, false, operation, coeff)
+	case s.Dims != 3 || v.Layout != ChannelsLast || s.C == 1:
+		return b.reduceRows(v, operation, coeff)
+	case !reduced[0] && (reduced[1] || reduced[2]) && pooled:
+		b.reducePixels(v, reduced[1], reduced[2], operation, coeff)
+	case reduced[0] && !reduced[1] && !reduced[2]:
+		y := b.NewTensor(l.Name+"/result", op.F32, []int{s.H, s.W, 1})
+		o := b.reduceCall(operation, coeff, s.H*s.W, s.C, y, v.Tensor)
+		for h := range s.H {
+			o.Call.Rows = append(o.Call.Rows, [2]int{h, h + 1})
+		}
+		b.Set(0, Value{Tensor: b.View(y, l.Outputs[0].Name, Dims(l.Outputs[0].Shape, Planar)), Shape: l.Outputs[0].Shape})
+	default:
+		return b.reduceRows(v, operation, coeff)
 	}
+	return nil
+}
+
+// reduceRows reduces the rows of a matrix whose columns are the reduced axes.
+func (b *Builder) reduceRows(v Value, operation int, coeff float32) error {
+	order, n, err := reductionOrder(b.Layer, v.Shape)
+	if err != nil {
+		return err
+	}
+	blob, rows := b.Layer.Outputs[0], v.Shape.Len()/n
+	name := fmt.Sprintf("%s/rows", b.Layer.Name)
+	x := b.Convert(b.Permute(v, name, order, Planar), Planar, name)
+	y := b.NewTensor(b.Layer.Name+"/result", op.F32, []int{rows, 1})
+	b.reduceCall(operation, coeff, rows, n, y, b.View(x.Tensor, name+"/matrix", []int{rows, n}))
 	b.Set(0, Value{Tensor: b.View(y, blob.Name, Dims(blob.Shape, Planar)), Shape: blob.Shape})
 	return nil
+}
+
+// reduceCall reduces rows of n elements: those of x, whose last axis they are.
+func (b *Builder) reduceCall(operation int, coeff float32, rows, n int, y, x *op.Tensor) *op.Op {
+	o := b.Call("reduce", []int{operation, rows, n}, []float32{coeff}, []*op.Tensor{y}, x)
+	pass := func(name string, how lane.Reduction, f func(p *lane.Builder, v []lane.Reg) lane.Reg, in ...lane.Input) {
+		p := lane.New(name)
+		var v []lane.Reg
+		pass := op.Pass{To: 0}
+		for i, kind := range in {
+			if kind == lane.Vector {
+				v = append(v, p.Vec())
+			} else {
+				v = append(v, p.Splat())
+			}
+			pass.In = append(pass.In, op.Source{Kind: op.FromInput, Index: i})
+		}
+		pass.Program = p.ReturnReduced(f(p, v), how, false)
+		o.Call.Passes = append(o.Call.Passes, pass)
+	}
+	absolute := func(p *lane.Builder, v []lane.Reg) lane.Reg { return p.Abs(v[0]) }
+	switch operation {
+	case reduceSum, reduceMean, reduceLogSum:
+		pass("sum", lane.ReduceSum, first, lane.Vector)
+	case reduceAbs, reduceL1:
+		pass("absolute_sum", lane.ReduceSum, absolute, lane.Vector)
+	case reduceSquares, reduceL2:
+		pass("square_sum", lane.ReduceSum, square, lane.Vector)
+	case reduceMin:
+		pass("smallest", lane.ReduceMin, first, lane.Vector)
+	case reduceMax:
+		pass("largest", lane.ReduceMax, first, lane.Vector)
+	case reduceLogSumExp:
+		pass("largest", lane.ReduceMax, first, lane.Vector)
+		pass("exp_of_difference_sum", lane.ReduceSum, func(p *lane.Builder, v []lane.Reg) lane.Reg { return p.Exp(p.Sub(v[0], v[1])) },
+			lane.Vector, lane.Splat)
+	}
+	return o
+}
+
+// reducePools are the operations that a pooling does, of the elements or of a function
+// of them, and what follows it: of an average times the number of elements, or of a maximum.
+var reducePools = map[int]*struct {
+	max           bool
+	before, after func(p *lane.Builder, x lane.Reg) lane.Reg
+}{
+	reduceSum:     {},
+	reduceMean:    {},
+	reduceAbs:     {before: (*lane.Builder).Abs},
+	reduceL1:      {before: (*lane.Builder).Abs},
+	reduceSquares: {before: func(p *lane.Builder, x lane.Reg) lane.Reg { return p.Mul(x, x) }},
+	reduceL2:      {before: func(p *lane.Builder, x lane.Reg) lane.Reg { return p.Mul(x, x) }, after: (*lane.Builder).Sqrt},
+	reduceLogSum:  {after: (*lane.Builder).Log},
+	reduceMax:     {max: true},
+	reduceMin:     {max: true, before: (*lane.Builder).Neg, after: (*lane.Builder).Neg},
+}
+
+// reducePixels reduces the rows of an image, its columns, or both.
+func (b *Builder) reducePixels(v Value, rows, columns bool, operation int, coeff float32) {
+	l, s, how := b.Layer, v.Shape, reducePools[operation]
+	x := v.Tensor
+	if how.before != nil {
+		x = b.NewTensor(l.Name+"/elements", op.F32, v.Tensor.Dims)
+		p := lane.New(fmt.Sprintf("before_reduction_%d", operation))
+		b.Map(p.Return(how.before(p, p.Vec())), x, v.Tensor)
+	}
+	a := &op.PoolAttr{Max: how.max, InH: s.H, InW: s.W, C: s.C, OutH: s.H, OutW: s.W, KH: 1, KW: 1, SH: 1, SW: 1}
+	if rows {
+		a.KH, a.OutH = s.H, 1
+	}
+	if columns {
+		a.KW, a.OutW = s.W, 1
+	}
+	y := b.NewTensor(l.Name+"/result", op.F32, []int{a.OutH, a.OutW, s.C})
+	b.Add(&op.Op{Kind: op.Pool, Name: l.Name, In: []*op.Tensor{x}, Out: []*op.Tensor{y}, Pool: a})
+	n := float32(a.KH * a.KW)
+	if how.max || operation == reduceMean {
+		n = 1
+	}
+	if n != 1 || coeff != 1 || how.after != nil {
+		z := b.NewTensor(l.Name+"/finished", op.F32, y.Dims)
+		p := lane.New(fmt.Sprintf("after_reduction_%d_of_%s_times_%s", operation, digits(n), digits(coeff)))
+		r := p.Vec()
+		if n != 1 {
+			r = p.Mul(r, p.F(n))
+		}
+		if how.after != nil {
+			r = how.after(p, r)
+		}
+		if coeff != 1 {
+			r = p.Mul(r, p.F(coeff))
+		}
+		b.Map(p.Return(r), z, y)
+		y = z
+	}
+	blob := l.Outputs[0]
+	out := Value{Tensor: y, Shape: ir.Shape3(a.OutW, a.OutH, s.C), Layout: ChannelsLast}
+	if s.Dims == 3 && out.Shape == blob.Shape {
+		b.Set(0, out)
+		return
+	}
+	out = b.Convert(out, Planar, l.Name+"/planar")
+	b.Set(0, Value{Tensor: b.View(out.Tensor, blob.Name, Dims(blob.Shape, Planar)), Shape: blob.Shape})
 }
