@@ -7,6 +7,23 @@ import "unsafe"
 // maxRowRegisters is the values per row that passes hand to each other.
 const maxRowRegisters = 16
 
+// Passes are made over a few rows side by side: a pass over one does not wait for what the
+// one before it reduced another row to. Their elements stay in L1.
+const (
+	maxSideRows  = 8
+	sideElements = 4096
+)
+
+// sideRows are rows that passes are made over side by side.
+type sideRows struct {
+	in        [maxSideRows][maxMapInputs]unsafe.Pointer
+	out       [maxSideRows]unsafe.Pointer
+	registers [maxSideRows][maxRowRegisters]float32
+}
+
+// sideBySide is how many rows of n elements are.
+func sideBySide(n int) int { return min(maxSideRows, max(1, sideElements/n)) }
+
 // rowsStep makes several passes over each innermost row of its operands.
 type rowsStep struct {
 	out    operand
@@ -52,49 +69,57 @@ func runRows(t *thread, s *rowsStep) {
 			return
 		}
 		lo *= block
-		for u := lo; u < min(lo+block, total); u++ {
-			at := [4]int{u / (dims[3] * dims[2] * dims[1]), u / (dims[3] * dims[2]) % dims[1], u / dims[3] % dims[2], u % dims[3]}
-			if s.rows >= 0 {
-				at[s.rows] += first
+		for u, end := lo, min(lo+block, total); u < end; {
+			n := min(end-u, sideBySide(s.n))
+			for i := range n {
+				at := [4]int{u / (dims[3] * dims[2] * dims[1]), u / (dims[3] * dims[2]) % dims[1], u / dims[3] % dims[2], u % dims[3]}
+				if s.rows >= 0 {
+					at[s.rows] += first
+				}
+				for k := range s.in {
+					t.side.in[i][k] = s.in[k].at(t, &at, s.rows)
+				}
+				t.side.out[i] = s.out.at(t, &at, s.rows)
+				u++
 			}
-			s.row(t, &at)
+			t.side.run(t, s.passes, s.n, n)
 		}
 	}
 }
 
-// row makes all passes over one row.
-func (s *rowsStep) row(t *thread, at *[4]int) {
-	var in [maxMapInputs]unsafe.Pointer
-	for i := range s.in {
-		in[i] = s.in[i].at(t, at, s.rows)
-	}
-	runPasses(t, s.passes, s.n, &in, s.out.at(t, at, s.rows))
+// runPasses makes passes over one row of n elements.
+func runPasses(t *thread, passes []rowPass, n int, in *[maxMapInputs]unsafe.Pointer, out unsafe.Pointer) {
+	t.side.in[0], t.side.out[0] = *in, out
+	t.side.run(t, passes, n, 1)
 }
 
-// runPasses makes passes over rows of n elements.
-func runPasses(t *thread, passes []rowPass, n int, in *[maxMapInputs]unsafe.Pointer, out unsafe.Pointer) {
+// run makes passes over the first so many rows of n elements.
+func (r *sideRows) run(t *thread, passes []rowPass, n, rows int) {
 	a := &t.maps
 	for i := range passes {
 		p := &passes[i]
-		a.n, a.rows = n, 1
-		a.out = out
-		if p.scalar {
-			a.n = 1
-			a.out = unsafe.Pointer(&t.registers[p.to])
-		}
-		for k, src := range p.in {
-			switch src.kind {
-			case rowInput:
-				a.in[k] = in[src.index]
-			case rowOutput:
-				a.in[k] = out
-			default:
-				a.in[k] = unsafe.Pointer(&t.registers[src.index])
+		for row := range rows {
+			registers := &r.registers[row]
+			a.n, a.rows = n, 1
+			a.out = r.out[row]
+			if p.scalar {
+				a.n = 1
+				a.out = unsafe.Pointer(&registers[p.to])
 			}
-		}
-		(*p.kernel)(a)
-		if p.to >= 0 && !p.scalar {
-			t.registers[p.to] = a.result
+			for k, src := range p.in {
+				switch src.kind {
+				case rowInput:
+					a.in[k] = r.in[row][src.index]
+				case rowOutput:
+					a.in[k] = r.out[row]
+				default:
+					a.in[k] = unsafe.Pointer(&registers[src.index])
+				}
+			}
+			(*p.kernel)(a)
+			if p.to >= 0 && !p.scalar {
+				registers[p.to] = a.result
+			}
 		}
 	}
 }

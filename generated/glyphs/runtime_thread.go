@@ -70,8 +70,8 @@ type thread struct {
 	winograd   winogradArgs
 	maps       mapArgs
 	quantize   quantizeArgs
-	registers  [maxRowRegisters]float32 // of the row that passes are made over
-	_          [64]byte                 // no other thread's fields in a cache line with these
+	side       sideRows
+	_          [64]byte // no other thread's fields in a cache line with these
 }
 
 // rowRange is the running step's range of an operation's n rows.

@@ -61,8 +61,8 @@ func (t *thread) reduceRow(passes []rowPass, operation int, x unsafe.Pointer, n 
 	case reduceLogSum:
 		return log32(v)
 	case reduceLogSumExp:
-		t.registers[0] = v
-		a.in[1] = unsafe.Pointer(&t.registers[0])
+		t.side.registers[0][0] = v
+		a.in[1] = unsafe.Pointer(&t.side.registers[0][0])
 		(*passes[1].kernel)(a)
 		return v + log32(a.result)
 	default:
