@@ -1390,21 +1390,24 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        2(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -1665,21 +1668,24 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        5(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -2141,21 +2147,24 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        6(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -2680,21 +2689,24 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        7(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -3297,21 +3309,24 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        2(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -3486,21 +3501,24 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        8(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0

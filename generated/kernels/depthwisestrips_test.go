@@ -33,6 +33,9 @@ func TestDepthwiseStripsKernels(t *testing.T) {
 						testDepthwiseStrips(t, r, kernel, run, most, last, 1+r.Intn(2*most+1))
 					}
 				}
+				for _, last := range []int{256, 288, 528} { // more than eight bits count
+					testDepthwiseStrips(t, r, kernel, run, tab.stripPixels[run.Width], last, 3)
+				}
 			}
 		}
 		if want := 2 * len(conv.Runs(false)); tab.stripChannels != 0 && tested != want {

@@ -19649,21 +19649,24 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        2(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -19924,21 +19927,24 @@ strip2:
 	XORQ DI, DI
 
 strip2panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        3(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -20268,21 +20274,24 @@ strip3:
 	XORQ DI, DI
 
 strip3panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        4(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -20681,21 +20690,24 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        5(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -21157,21 +21169,24 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        6(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -21696,21 +21711,24 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        7(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -22292,21 +22310,24 @@ strip7:
 	XORQ DI, DI
 
 strip7panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        8(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -22988,21 +23009,24 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        2(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -23177,21 +23201,24 @@ strip2:
 	XORQ DI, DI
 
 strip2panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        4(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -23422,21 +23449,24 @@ strip3:
 	XORQ DI, DI
 
 strip3panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        6(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -23707,21 +23737,24 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        8(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -24044,21 +24077,24 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        10(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -24425,21 +24461,24 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        12(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -24854,21 +24893,24 @@ strip7:
 	XORQ DI, DI
 
 strip7panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        14(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
@@ -25366,34 +25408,37 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  3(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  4(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    3(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    4(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip1row:
 	MOVQ    SI, R9
@@ -25611,34 +25656,37 @@ strip2:
 	XORQ DI, DI
 
 strip2panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  4(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  5(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    4(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    5(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip2row:
 	MOVQ    SI, R9
@@ -25891,34 +25939,37 @@ strip3:
 	XORQ DI, DI
 
 strip3panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  5(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  6(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    5(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    6(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip3row:
 	MOVQ    SI, R9
@@ -26206,34 +26257,37 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  6(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  7(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    6(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    7(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip4row:
 	MOVQ    SI, R9
@@ -26561,34 +26615,37 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  7(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  8(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    7(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    8(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip5row:
 	MOVQ    SI, R9
@@ -26961,34 +27018,37 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  8(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  9(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    8(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    9(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip6row:
 	MOVQ    SI, R9
@@ -27396,34 +27456,37 @@ strip7:
 	XORQ DI, DI
 
 strip7panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  9(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  10(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    9(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    10(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip7row:
 	MOVQ    SI, R9
@@ -27866,34 +27929,37 @@ strip8:
 	XORQ DI, DI
 
 strip8panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  10(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  11(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    10(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    11(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip8row:
 	VMOVUPS (SI), Z0
@@ -28063,34 +28129,37 @@ strip9:
 	XORQ DI, DI
 
 strip9panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  11(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  12(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    11(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    12(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip9row:
 	VMOVUPS (SI), Z0
@@ -28275,34 +28344,37 @@ strip10:
 	XORQ DI, DI
 
 strip10panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  12(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  13(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    12(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    13(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip10row:
 	VMOVUPS (SI), Z0
@@ -28498,34 +28570,37 @@ strip11:
 	XORQ DI, DI
 
 strip11panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  13(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  14(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    13(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    14(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip11row:
 	VMOVUPS (SI), Z0
@@ -28732,34 +28807,37 @@ strip12:
 	XORQ DI, DI
 
 strip12panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  14(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  15(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    14(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    15(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip12row:
 	VMOVUPS (SI), Z0
@@ -28977,34 +29055,37 @@ strip13:
 	XORQ DI, DI
 
 strip13panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  15(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  16(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    15(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    16(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip13row:
 	VMOVUPS (SI), Z0
@@ -29237,34 +29318,37 @@ strip14:
 	XORQ DI, DI
 
 strip14panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  16(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  17(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    16(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    17(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip14row:
 	VMOVUPS (SI), Z0
@@ -29553,34 +29637,37 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  3(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  4(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    3(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    4(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip1row:
 	MOVQ    SI, R9
@@ -29827,34 +29914,37 @@ strip2:
 	XORQ DI, DI
 
 strip2panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  5(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  6(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    5(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    6(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip2row:
 	MOVQ    SI, R9
@@ -30145,34 +30235,37 @@ strip3:
 	XORQ DI, DI
 
 strip3panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  7(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  8(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    7(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    8(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip3row:
 	MOVQ    SI, R9
@@ -30514,34 +30607,37 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  9(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  10(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    9(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    10(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip4row:
 	MOVQ    SI, R9
@@ -30932,34 +31028,37 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  11(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  12(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    11(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    12(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip5row:
 	MOVQ    SI, R9
@@ -31406,34 +31505,37 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  13(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  14(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    13(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    14(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip6row:
 	MOVQ    SI, R9
@@ -31924,34 +32026,37 @@ strip7:
 	XORQ DI, DI
 
 strip7panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  15(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  16(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    15(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    16(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip7row:
 	MOVQ    SI, R9
@@ -32493,34 +32598,37 @@ strip8:
 	XORQ DI, DI
 
 strip8panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  17(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  18(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    17(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    18(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip8row:
 	VMOVUPS (SI), Z0
@@ -32740,34 +32848,37 @@ strip9:
 	XORQ DI, DI
 
 strip9panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  19(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  20(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    19(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    20(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip9row:
 	VMOVUPS (SI), Z0
@@ -33007,34 +33118,37 @@ strip10:
 	XORQ DI, DI
 
 strip10panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  21(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  22(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    21(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    22(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip10row:
 	VMOVUPS (SI), Z0
@@ -33289,34 +33403,37 @@ strip11:
 	XORQ DI, DI
 
 strip11panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  23(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  24(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    23(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    24(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip11row:
 	VMOVUPS (SI), Z0
@@ -33589,34 +33706,37 @@ strip12:
 	XORQ DI, DI
 
 strip12panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  25(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  26(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    25(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    26(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip12row:
 	VMOVUPS (SI), Z0
@@ -33904,34 +34024,37 @@ strip13:
 	XORQ DI, DI
 
 strip13panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  27(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  28(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    27(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    28(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip13row:
 	VMOVUPS (SI), Z0
@@ -34239,34 +34362,37 @@ strip14:
 	XORQ DI, DI
 
 strip14panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  29(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  30(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    29(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    30(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip14row:
 	VMOVUPS (SI), Z0
@@ -54246,21 +54372,24 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        2(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -54521,21 +54650,24 @@ strip2:
 	XORQ DI, DI
 
 strip2panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        3(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -54865,21 +54997,24 @@ strip3:
 	XORQ DI, DI
 
 strip3panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        4(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -55278,21 +55413,24 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        5(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -55754,21 +55892,24 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        6(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -56293,21 +56434,24 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        7(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -56889,21 +57033,24 @@ strip7:
 	XORQ DI, DI
 
 strip7panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        8(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -57585,21 +57732,24 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        2(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -57774,21 +57924,24 @@ strip2:
 	XORQ DI, DI
 
 strip2panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        4(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -58019,21 +58172,24 @@ strip3:
 	XORQ DI, DI
 
 strip3panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        6(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -58304,21 +58460,24 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        8(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -58641,21 +58800,24 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        10(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -59022,21 +59184,24 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        12(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -59451,21 +59616,24 @@ strip7:
 	XORQ DI, DI
 
 strip7panel:
-	MOVQ        $+65535, R8
+	MOVQ        $+16, R8
+	MOVQ        $+65535, R9
 	MOVQ        56(AX), DX
 	SUBQ        DI, DX
 	SHRQ        $0x02, DX
-	BZHIQ       DX, R8, R8
-	KMOVW       R8, K1
+	CMPQ        DX, R8
+	CMOVQGT     R8, DX
+	BZHIQ       DX, R9, R9
+	KMOVW       R9, K1
 	LEAQ        (BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K2
 	LEAQ        14(BX), DX
 	CMPQ        DX, 88(AX)
 	SBBL        DX, DX
-	ANDL        R8, DX
+	ANDL        R9, DX
 	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
@@ -59963,34 +60131,37 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  3(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  4(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    3(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    4(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip1row:
 	MOVQ    SI, R9
@@ -60208,34 +60379,37 @@ strip2:
 	XORQ DI, DI
 
 strip2panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  4(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  5(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    4(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    5(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip2row:
 	MOVQ    SI, R9
@@ -60488,34 +60662,37 @@ strip3:
 	XORQ DI, DI
 
 strip3panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  5(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  6(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    5(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    6(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip3row:
 	MOVQ    SI, R9
@@ -60803,34 +60980,37 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  6(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  7(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    6(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    7(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip4row:
 	MOVQ    SI, R9
@@ -61158,34 +61338,37 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  7(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  8(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    7(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    8(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip5row:
 	MOVQ    SI, R9
@@ -61558,34 +61741,37 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  8(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  9(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    8(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    9(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip6row:
 	MOVQ    SI, R9
@@ -61993,34 +62179,37 @@ strip7:
 	XORQ DI, DI
 
 strip7panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  9(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  10(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    9(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    10(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip7row:
 	MOVQ    SI, R9
@@ -62463,34 +62652,37 @@ strip8:
 	XORQ DI, DI
 
 strip8panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  10(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  11(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    10(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    11(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip8row:
 	VMOVUPS (SI), Z0
@@ -62660,34 +62852,37 @@ strip9:
 	XORQ DI, DI
 
 strip9panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  11(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  12(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    11(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    12(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip9row:
 	VMOVUPS (SI), Z0
@@ -62872,34 +63067,37 @@ strip10:
 	XORQ DI, DI
 
 strip10panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  12(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  13(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    12(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    13(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip10row:
 	VMOVUPS (SI), Z0
@@ -63095,34 +63293,37 @@ strip11:
 	XORQ DI, DI
 
 strip11panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  13(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  14(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    13(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    14(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip11row:
 	VMOVUPS (SI), Z0
@@ -63329,34 +63530,37 @@ strip12:
 	XORQ DI, DI
 
 strip12panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  14(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  15(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    14(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    15(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip12row:
 	VMOVUPS (SI), Z0
@@ -63574,34 +63778,37 @@ strip13:
 	XORQ DI, DI
 
 strip13panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  15(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  16(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    15(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    16(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip13row:
 	VMOVUPS (SI), Z0
@@ -63834,34 +64041,37 @@ strip14:
 	XORQ DI, DI
 
 strip14panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  16(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  17(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    16(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    17(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip14row:
 	VMOVUPS (SI), Z0
@@ -64150,34 +64360,37 @@ strip:
 	XORQ    DI, DI
 
 strip1panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  3(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  4(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    3(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    4(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip1row:
 	MOVQ    SI, R9
@@ -64424,34 +64637,37 @@ strip2:
 	XORQ DI, DI
 
 strip2panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  5(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  6(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    5(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    6(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip2row:
 	MOVQ    SI, R9
@@ -64742,34 +64958,37 @@ strip3:
 	XORQ DI, DI
 
 strip3panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  7(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  8(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    7(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    8(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip3row:
 	MOVQ    SI, R9
@@ -65111,34 +65330,37 @@ strip4:
 	XORQ DI, DI
 
 strip4panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  9(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  10(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    9(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    10(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip4row:
 	MOVQ    SI, R9
@@ -65529,34 +65751,37 @@ strip5:
 	XORQ DI, DI
 
 strip5panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  11(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  12(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    11(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    12(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip5row:
 	MOVQ    SI, R9
@@ -66003,34 +66228,37 @@ strip6:
 	XORQ DI, DI
 
 strip6panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  13(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  14(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    13(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    14(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip6row:
 	MOVQ    SI, R9
@@ -66521,34 +66749,37 @@ strip7:
 	XORQ DI, DI
 
 strip7panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  15(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  16(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    15(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    16(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip7row:
 	MOVQ    SI, R9
@@ -67090,34 +67321,37 @@ strip8:
 	XORQ DI, DI
 
 strip8panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  17(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  18(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    17(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    18(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip8row:
 	VMOVUPS (SI), Z0
@@ -67337,34 +67571,37 @@ strip9:
 	XORQ DI, DI
 
 strip9panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  19(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  20(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    19(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    20(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip9row:
 	VMOVUPS (SI), Z0
@@ -67604,34 +67841,37 @@ strip10:
 	XORQ DI, DI
 
 strip10panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  21(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  22(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    21(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    22(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip10row:
 	VMOVUPS (SI), Z0
@@ -67886,34 +68126,37 @@ strip11:
 	XORQ DI, DI
 
 strip11panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  23(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  24(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    23(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    24(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip11row:
 	VMOVUPS (SI), Z0
@@ -68186,34 +68429,37 @@ strip12:
 	XORQ DI, DI
 
 strip12panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  25(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  26(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    25(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    26(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip12row:
 	VMOVUPS (SI), Z0
@@ -68501,34 +68747,37 @@ strip13:
 	XORQ DI, DI
 
 strip13panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  27(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  28(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    27(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    28(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip13row:
 	VMOVUPS (SI), Z0
@@ -68836,34 +69085,37 @@ strip14:
 	XORQ DI, DI
 
 strip14panel:
-	MOVQ  $+65535, R8
-	MOVQ  56(AX), DX
-	SUBQ  DI, DX
-	SHRQ  $0x02, DX
-	BZHIQ DX, R8, R8
-	KMOVW R8, K1
-	LEAQ  (BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K2
-	LEAQ  1(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K3
-	LEAQ  29(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K4
-	LEAQ  30(BX), DX
-	CMPQ  DX, 88(AX)
-	SBBL  DX, DX
-	ANDL  R8, DX
-	KMOVW DX, K5
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), R8
+	MOVQ    $+16, R8
+	MOVQ    $+65535, R9
+	MOVQ    56(AX), DX
+	SUBQ    DI, DX
+	SHRQ    $0x02, DX
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	BZHIQ   DX, R9, R9
+	KMOVW   R9, K1
+	LEAQ    (BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K2
+	LEAQ    1(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K3
+	LEAQ    29(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K4
+	LEAQ    30(BX), DX
+	CMPQ    DX, 88(AX)
+	SBBL    DX, DX
+	ANDL    R9, DX
+	KMOVW   DX, K5
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), R8
 
 strip14row:
 	VMOVUPS (SI), Z0

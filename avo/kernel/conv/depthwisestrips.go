@@ -178,11 +178,13 @@ func (k *depthwiseStrips) strip(label string, pixels int) {
 
 // masks makes those of the panel's channels, all or none of them where a cell may lie beside the image.
 func (k *depthwiseStrips) masks() {
-	left, all := k.GP64(), k.constant(1<<PanelWidth-1)
+	left, most, all := k.GP64(), k.constant(PanelWidth), k.constant(1<<PanelWidth-1)
 	k.I(x86.MOVQ(mem(k.args, stripsChannels), left))
 	k.I(x86.SUBQ(k.shift, left))
 	k.I(x86.SHRQ(operand.U8(2), left))
-	k.I(x86.BZHIQ(left, all, all)) // more than are there leave all
+	k.I(x86.CMPQ(left, most)) // BZHI looks at eight bits
+	k.I(x86.CMOVQGT(most, left))
+	k.I(x86.BZHIQ(left, all, all))
 	k.whole, k.sides = k.K(), map[int]reg.OpmaskVirtual{}
 	k.I(x86.KMOVW(all.As32(), k.whole))
 	for j := range k.cells() {
