@@ -2,13 +2,14 @@
 # make test   the quick suite; installs qemu where it may, else skips arm64 by name
 # make generate, make test-models, make test-plans, make fuzz   what they say
 # make grids    random shapes of each weighted and spatial layer, on every architecture
+# make kernels-table   measures kernels on this machine, into docs/kernels.md and its picture; make code-size, the sizes there
 # make arm64-cost   instructions and modelled cycles on arm64, into docs/arm64-cost.md
 
 GO     ?= go
 BUDGET ?= 96KiB
 GLYPHS := testdata/glyphs
 
-.PHONY: coverage picture demo test test-models test-plans grids fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
+.PHONY: code-size coverage kernels-table picture demo test test-models test-plans grids fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
 
 demo:
 	@mkdir -p bin
@@ -39,6 +40,13 @@ coverage:
 # The drawing in README.md.
 picture:
 	$(GO) run ./cmd/flexnnc plan --param $${FLEXNNC_MODELS:-../shared/models}/synthetic/squeezenet/squeezenet.param --budget 2MB --report docs/squeezenet.svg > /dev/null
+
+# Sections of docs/kernels.md, on an idle machine; KERNELS names what flexnnc bench --kernels --json wrote elsewhere.
+kernels-table:
+	$(GO) run ./cmd/kernelstable -from "$(KERNELS)"
+
+code-size:
+	$(GO) run ./cmd/kernelstable -size -models $${FLEXNNC_MODELS:-../shared/models}
 
 # Plans for ten thousand random networks, small ones against brute force.
 test-plans:

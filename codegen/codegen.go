@@ -101,6 +101,42 @@ func Emit(p *plan.Plan, o Options) (*Result, error) {
 
 // EmitSet writes one package that holds several plans.
 func EmitSet(set Set, o Options) (*Result, error) {
+	k, err := newPackage(set, o)
+	if err != nil {
+		return nil, err
+	}
+	o = k.o
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp(o.Dir, ".flexnnc-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	weights := filepath.Join(tmp, "weights.bin")
+	if err := writeWeights(weights, &k.file, o.Progress); err != nil {
+		return nil, err
+	}
+	files, err := k.sources()
+	if err != nil {
+		return nil, err
+	}
+	return k.install(tmp, files)
+}
+
+// Sources are the files of the package of one plan, by base name, without the weights:
+// what is asked of its code alone. The package accepts no weights file.
+func Sources(p *plan.Plan, o Options) (map[string][]byte, error) {
+	k, err := newPackage(Set{Plans: [][]*plan.Plan{{p}}}, o)
+	if err != nil {
+		return nil, err
+	}
+	return k.sources()
+}
+
+// newPackage arranges the plans of a package, up to what its files say of the weights.
+func newPackage(set Set, o Options) (*pkg, error) {
 	for _, row := range set.Plans {
 		for _, p := range row {
 			if err := verify.Check(p); err != nil {
@@ -138,24 +174,7 @@ func EmitSet(set Set, o Options) (*Result, error) {
 		return nil, err
 	}
 	k.embed = k.file.dataOffset+k.file.dataBytes <= limit
-
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return nil, err
-	}
-	tmp, err := os.MkdirTemp(o.Dir, ".flexnnc-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(tmp)
-	weights := filepath.Join(tmp, "weights.bin")
-	if err := writeWeights(weights, &k.file, o.Progress); err != nil {
-		return nil, err
-	}
-	files, err := k.sources()
-	if err != nil {
-		return nil, err
-	}
-	return k.install(tmp, files)
+	return k, nil
 }
 
 // sources generates every file but the weights.

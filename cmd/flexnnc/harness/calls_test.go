@@ -27,7 +27,7 @@ var calls = map[string]string{
 	"gru":            "likewise",
 	"rnn":            "likewise",
 	"recurrent_int8": "likewise, by the kernels of int8",
-	"resize":         "chooses rows and factors; lane programs blend rows, and columns where channels are the lanes",
+	"resize":         "chooses cells and factors; a kernel makes the weighted sums",
 
 	"embed": "copies rows that ids name",
 	"pad":   "copies rows, and repeats or mirrors edges; zeros around convolutions are their own",
@@ -38,7 +38,7 @@ var calls = map[string]string{
 	"yolov2_output": "likewise", "yolov3_output": "likewise",
 	"argmax": "sorts", "cumulative_sum": "each sum is the next one's operand",
 	"roi_pool": "windows are known when it runs", "roi_align": "likewise", "psroi_pool": "likewise",
-	"grid_sample": "places are known when it runs", "deform": "likewise",
+	"grid_sample": "likewise; a kernel makes the weighted sums", "deform": "likewise",
 
 	"reduce":       "axes in any order; averages of rows and images, as norms and squeezes have them, are pooling and rows",
 	"einsum":       "any indices in any order, of small arrays as far as networks in sight have them",

@@ -14,7 +14,7 @@ import (
 
 // twin matches the first line of what stands in for assembly in plain Go: kernels of
 // the runtime, and those of lane programs.
-var twin = regexp.MustCompile(`(?m)^func (convPortable|convInt8Portable|depthwiseMult|depthwiseInt8|pool\w+Portable|quantizePortable|winograd\w+Portable|transposeColumns|map\w+Go)\(.*\{$`)
+var twin = regexp.MustCompile(`(?m)^func (\w+Portable|depthwiseMult|depthwiseInt8|transposeColumns|map\w+Go)\(.*\{$`)
 
 // fewColumns excepts matrices of less than a block of their kernel each way.
 const fewColumns = " && min(rows, cols) >= max(kernels.transposeBlock, 4)"
