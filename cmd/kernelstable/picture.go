@@ -10,7 +10,6 @@ import (
 
 // Sizes of the picture, in pixels.
 const (
-	columns   = 2
 	rowHeight = 15
 	headRoom  = 26 // of a group's name
 	labels    = 270
@@ -25,35 +24,27 @@ var colours = map[string]string{"compute": "#3b6fb6", "memory": "#d0812f"}
 // picture draws the share of the limit that each shape reaches on the best instruction
 // set as a bar, and on the others as marks.
 func picture(r *runner.Report) string {
-	type line struct {
-		head string
-		name string
-		best *runner.Kernel
-		rest []*runner.Kernel
-	}
-	var lines []line
-	height := 0
+	var parts []string // groups
 	for _, g := range groups(r) {
-		if isTile(g) || len(r.ISAs) == 0 {
-			continue
-		}
-		lines = append(lines, line{head: g})
-		height += headRoom
-		for _, name := range names(r, g) {
-			l := line{name: name, best: find(&r.ISAs[0], g, name)}
-			for i := 1; i < len(r.ISAs); i++ {
-				if k := find(&r.ISAs[i], g, name); k != nil {
-					l.rest = append(l.rest, k)
-				}
-			}
-			lines = append(lines, l)
-			height += rowHeight
+		if !isTile(g) && len(r.ISAs) > 0 {
+			parts = append(parts, g)
 		}
 	}
-	each := (height+columns-1)/columns + headRoom + rowHeight
+	size := func(list []string) (n int) {
+		for _, g := range list {
+			n += headRoom + rowHeight*len(names(r, g))
+		}
+		return n
+	}
+	cut, each := 0, size(parts)
+	for i := range parts {
+		if n := max(size(parts[:i]), size(parts[i:])); n < each {
+			cut, each = i, n
+		}
+	}
 	const width = labels + bars + beyond
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">`+"\n", columns*(width+gap), top+each+gap)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">`+"\n", 2*(width+gap), top+each+gap)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#fff"/>`+"\n")
 	var marks []string
 	for i := 1; i < len(r.ISAs); i++ {
@@ -83,36 +74,31 @@ func picture(r *runner.Report) string {
 				at(p), y0-2, at(p), y, map[bool]float64{true: 1.2, false: 0.4}[p == 1], at(p), y0-5, 100*p)
 		}
 	}
-	for i, l := range lines {
-		if l.head != "" && column < columns-1 && (y-top+headRoom+rowHeight > each || y-top > each*3/4 && i > 0 && remaining(i, lines, func(l line) bool { return l.head != "" })*rowHeight+y-top > each) {
+	for i, g := range parts {
+		if i == cut && i > 0 {
 			grid()
-			column, y = column+1, y0
+			column, y = 1, y0
 		}
-		if l.head != "" {
-			y += headRoom
-			fmt.Fprintf(&b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", left(), y-8, html.EscapeString(l.head))
-			continue
+		y += headRoom
+		fmt.Fprintf(&b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", left(), y-8, html.EscapeString(g))
+		for _, name := range names(r, g) {
+			label := html.EscapeString(name)
+			fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end" fill="#222">%s</text>`+"\n", left()+labels-6, y+rowHeight-4, label)
+			for i := range r.ISAs {
+				k := find(&r.ISAs[i], g, name)
+				switch {
+				case k == nil:
+				case i == 0:
+					fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"><title>%s: %.0f %% of %s</title></rect>`+"\n", left()+labels, y+2, at(k.ShareOfLimit)-at(0), rowHeight-5,
+						colours[k.Limit], label, 100*k.ShareOfLimit, k.Limit)
+				default:
+					fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="2.5" height="%d" fill="#111"/>`+"\n", at(k.ShareOfLimit)-1, y+1, rowHeight-3)
+				}
+			}
+			y += rowHeight
 		}
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end" fill="#222">%s</text>`+"\n", left()+labels-6, y+rowHeight-4, html.EscapeString(l.name))
-		if l.best != nil {
-			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"><title>%s: %.0f %% of %s</title></rect>`+"\n", left()+labels, y+2, at(l.best.ShareOfLimit)-at(0), rowHeight-5,
-				colours[l.best.Limit], html.EscapeString(l.name), 100*l.best.ShareOfLimit, l.best.Limit)
-		}
-		for _, k := range l.rest {
-			fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="2.5" height="%d" fill="#111"/>`+"\n", at(k.ShareOfLimit)-1, y+1, rowHeight-3)
-		}
-		y += rowHeight
 	}
 	grid()
 	b.WriteString("</svg>\n")
 	return b.String()
-}
-
-// remaining counts the lines of the group that begins at i.
-func remaining[T any](i int, lines []T, head func(T) bool) int {
-	n := 1
-	for i++; i < len(lines) && !head(lines[i]); i++ {
-		n++
-	}
-	return n
 }

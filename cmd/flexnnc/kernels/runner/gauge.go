@@ -11,6 +11,8 @@ const (
 	leastRound = 7                     // rounds of a kernel
 	mostRound  = 60
 	perRound   = 3 // samples of the kernel in a round
+
+	leastMemory = 64 << 20 // bytes to copy from, and to
 )
 
 // gauge measures kernels.
@@ -177,7 +179,8 @@ func (g *gauge) memory(bytes int) (copies, streams, reads func(n int)) {
 	if len(g.from) < size {
 		// Addresses equal in their last 12 bits would look to CPUs as if loads met stores.
 		const apart = 33 * 64
-		g.from, g.to = make([]byte, size), make([]byte, size+apart)[apart:]
+		size = max(size, leastMemory)
+		g.from, g.to = pages(size), pages(size + apart)[apart:]
 		for i := range g.from {
 			g.from[i], g.to[i] = 1, 1 // pages that were never written are all the same one
 		}
