@@ -300,10 +300,11 @@ func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 // thread has its own for the inputs of tiles.
 func (u *unit) winogradSize(s *plan.Step) (size op.WinogradSize, own bool) {
 	ample, lean := s.Op.Conv.WinogradSizes()
-	if u.p.Buffers[s.Scratch].Size < plan.Bytes(s.Op.StepScratch(u.p.Threads)) {
+	has := u.p.Buffers[s.Scratch].Size
+	if has < plan.Bytes(s.Op.StepScratch(u.p.Threads)) {
 		return lean, false
 	}
-	return ample, true
+	return ample, has >= plan.Bytes(s.Op.OwnStepScratch(u.p.Threads))
 }
 
 // winogradArgs renders a convolution step that works by Winograd's algorithm.

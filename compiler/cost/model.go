@@ -14,6 +14,8 @@ type Model struct {
 	Touch int64 // picoseconds per byte of activations
 	Load  int64 // picoseconds per load
 	Read  int64 // picoseconds per byte of the weights file
+	// Apart says that threads had better share no scratch.
+	Apart bool
 	// rates are femtoseconds per unit of work, all threads together.
 	rates map[Class]int64
 }
@@ -30,6 +32,7 @@ func (t *Target) Model(threads int) *Model {
 		Touch: round(1e12 / t.MemoryBandwidth),
 		Load:  t.StorageLatencyNS * 1000,
 		Read:  round(1e12 / t.StorageBandwidth),
+		Apart: t.Apart && threads > 1,
 		rates: map[Class]int64{},
 	}
 	for _, c := range Classes() {
@@ -57,6 +60,8 @@ type Part struct {
 	Rows, Height int // rows of the output, of all; 0 stands for all
 	// Lean says that the step has the least scratch that it makes do with.
 	Lean bool
+	// Shared says that threads share scratch which each could have of its own.
+	Shared bool
 	// Expanded says that its weights are in the arena as Winograd's algorithm takes
 	// them.
 	Expanded bool
@@ -70,6 +75,7 @@ type Op struct {
 	bytes          int64 // of activations
 	apart          bool  // slices read their own channels only
 	winograd       *winograd
+	far            bool  // what threads share is
 	rate           int64 // of its units, in femtoseconds
 	height, panels int
 	raw, expanded  int64 // picoseconds of a panel's way from memory
@@ -88,7 +94,7 @@ func (m *Model) Op(o *op.Op) *Op {
 		p.weights = way
 	}
 	if w.Class == Winograd {
-		p.winograd, p.rate, p.height = newWinograd(o), m.rates[Winograd], o.Conv.OutH
+		p.winograd, p.rate, p.height, p.far = newWinograd(o), m.rates[Winograd], o.Conv.OutH, m.Apart
 		p.panels = o.Panels.Count()
 		each := int64(o.Conv.ExpandedPanelBytes())
 		p.raw, p.expanded = m.weights(int64(o.Panels.PanelBytes())), m.weights(each)
@@ -140,6 +146,9 @@ func (o *Op) work(p Part) int64 {
 		panels = o.panels
 	}
 	time := units(o.rate, g.units(rows, panels, p.Lean, p.Expanded))
+	if p.Shared && o.far {
+		time += time / farAway
+	}
 	switch _, blocks := g.blocks(rows, p.Lean); {
 	case !p.Expanded:
 		return time + int64(panels)*o.raw

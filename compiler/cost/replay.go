@@ -126,6 +126,7 @@ func partOf(p *plan.Plan, s *plan.Step) Part {
 	}
 	if s.Scratch >= 0 {
 		part.Lean = p.Buffers[s.Scratch].Size < plan.Bytes(s.Op.StepScratch(p.Threads))
+		part.Shared = p.Buffers[s.Scratch].Size < plan.Bytes(s.Op.OwnStepScratch(p.Threads))
 	}
 	if s.Weights >= 0 {
 		part.Expanded = p.Buffers[s.Weights].Expanded

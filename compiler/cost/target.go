@@ -23,6 +23,9 @@ type Target struct {
 	Cores int    `json:"cores"`
 	// Parallel is what each core beyond the first adds, as a part of the first.
 	Parallel float64 `json:"parallel"`
+	// Apart says that cores have caches of their own, so that what one has made is far
+	// from another: threads then work in scratch of their own where there is room.
+	Apart bool `json:"caches_apart,omitempty"`
 	// Kernels are units of work per second by class of kernel.
 	Kernels          map[Class]float64 `json:"kernels_per_second"`
 	StepNS           int64             `json:"step_ns"` // of each step, whatever it does

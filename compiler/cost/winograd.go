@@ -10,6 +10,10 @@ const cached = 1 << 20
 // a cache where they are expanded, for each block of tiles.
 const fetched = 4
 
+// farAway is the part of the time of Winograd's algorithm that sharing inputs adds where
+// cores have caches of their own.
+const farAway = 8
+
 // winograd is a convolution by Winograd's algorithm, of which every step transforms
 // the inputs of its tiles, a block of them at a time, and comes to all of its
 // weights for every block.

@@ -29,7 +29,7 @@ func setWinograd(o *op.Op, side, tiles int) {
 	c.Winograd, c.WinogradTiles = side, tiles
 	o.RowGrain = side
 	ample, lean := c.WinogradSizes()
-	o.WorkScratch = ample.Shared + ample.PerThread // each thread has its own inputs
+	o.Scratch, o.WorkScratch = ample.Shared, ample.PerThread
 	o.LeanScratch, o.LeanWorkScratch = lean.Shared, lean.PerThread
 }
 

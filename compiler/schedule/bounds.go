@@ -22,7 +22,7 @@ func newBounds(n *network, s Speed) *bounds {
 	b := &bounds{n: n, compute: make([]int64, k+1), weights: make([]plan.Bytes, k+1)}
 	seen := make([]bool, len(n.file.Items))
 	for i := range n.nodes {
-		b.compute[i+1] = b.compute[i] + s.step(&n.nodes[i], 1, 1, 0, n.nodes[i].ample, false)
+		b.compute[i+1] = b.compute[i] + s.step(&n.nodes[i], 1, 1, 0, n.nodes[i].own, false)
 		b.weights[i+1] = b.weights[i]
 		for _, item := range n.nodes[i].items() {
 			if !seen[item] {

@@ -19,7 +19,7 @@ func (s Speed) withDefaults(threads int) Speed {
 // so many of its rows. n and all are 1 where it has no slices, rows 0 stands for
 // all. scratch is what the step has.
 func (s Speed) step(d *node, n, all, rows int, scratch plan.Bytes, expanded bool) int64 {
-	return d.cost.Part(cost.Part{Panels: n, All: all, Rows: rows, Height: d.height, Lean: scratch < d.ample, Expanded: expanded})
+	return d.cost.Part(cost.Part{Panels: n, All: all, Rows: rows, Height: d.height, Lean: scratch < d.ample, Shared: scratch < d.own, Expanded: expanded})
 }
 
 // unit is the time of a unit's steps, if nothing is sliced and an item of the file,

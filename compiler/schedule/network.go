@@ -37,6 +37,7 @@ type node struct {
 	scratch      plan.Bytes // of a step
 	cost         *cost.Op   // by Speed
 	ample        plan.Bytes // of scratch: with less the op makes do
+	own          plan.Bytes // of scratch of which threads share nothing
 	// height is the rows of the output where the op can run by rows, else 0.
 	height int
 	// grain is how many of them are made at once: a multiple of what the op asks for
@@ -95,9 +96,14 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 		}
 		d.cost = options.Speed.Op(o)
 		d.ample = plan.Bytes(o.StepScratch(options.Threads))
-		d.scratch = up(d.ample)
-		if options.lean {
+		d.own = plan.Bytes(o.OwnStepScratch(options.Threads))
+		switch {
+		case options.lean:
 			d.scratch = up(plan.Bytes(o.LeanStepScratch(options.Threads)))
+		case options.own:
+			d.scratch = up(d.own)
+		default:
+			d.scratch = up(d.ample)
 		}
 		for _, k := range d.items() {
 			n.uses[k]++

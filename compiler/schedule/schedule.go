@@ -50,6 +50,7 @@ type Options struct {
 	NoFlow      bool // ops that take turns by bands hold all their weights meanwhile
 	NoExact     bool // packing is greedy
 	lean        bool // ops have the least scratch that they make do with
+	own         bool // each thread has all of a step's scratch, where others would share
 	rough       bool // it is of no matter how little memory would do
 	level       int  // of effort, from 1 on
 	NoSearch    bool // the first candidate is taken: the tightest packing, the largest slices, nothing kept
@@ -126,6 +127,7 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 type level struct {
 	effort int
 	ways   []*way
+	own    []*way // where threads share no scratch; nil where that gains nothing
 	lean   []*way // where ops make do with less scratch; nil where that gains nothing
 	least  *way   // of all, the one that fits the smallest budget
 }
@@ -133,11 +135,19 @@ type level struct {
 // levelsOf are the levels up to the effort asked for.
 func levelsOf(g *op.Graph, o Options) (levels []level, err error) {
 	lean := hasLean(g)
+	own := o.Speed.Model.Apart && slices.ContainsFunc(g.Ops, func(x *op.Op) bool { return x.OwnStepScratch(o.Threads) > x.StepScratch(o.Threads) })
 	for effort := 1; effort <= max(1, o.Effort); effort++ {
 		l := level{effort: effort}
 		o.level, o.lean, o.rough = effort, false, lean
 		if l.ways, l.least, err = waysOf(g, o); err != nil {
 			return nil, err
+		}
+		if own {
+			o.own = true
+			if l.own, _, err = waysOf(g, o); err != nil {
+				return nil, err
+			}
+			o.own = false
 		}
 		if lean {
 			o.lean, o.rough = true, false
@@ -154,12 +164,12 @@ func levelsOf(g *op.Graph, o Options) (levels []level, err error) {
 	return levels, nil
 }
 
-// searchers are for a budget, which is settled, with all the scratch that ops ask
-// for and with less, each where the budget suffices. Less scratch leaves more for
+// searchers are for a budget, which is settled, with scratch of each thread's own, with
+// all that ops ask for and with less, each where the budget suffices. Less scratch leaves more for
 // weights: without it, the first budget that has room for all scratch would get a
 // slower plan than those below.
 func (l *level) searchers(o Options) (list []*searcher) {
-	for _, ways := range [][]*way{l.ways, l.lean} {
+	for _, ways := range [][]*way{l.own, l.ways, l.lean} {
 		if ways != nil && (o.Budget == 0 || leastOf(ways).floor() <= o.Budget) {
 			n := ways[0].t.n
 			list = append(list, &searcher{n: n, ways: ways, o: o, bounds: newBounds(n, o.Speed)})

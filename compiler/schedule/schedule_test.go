@@ -320,6 +320,53 @@ func TestExpanded(t *testing.T) {
 	}
 }
 
+// TestOwnScratch: threads have scratch of their own where cores have caches of their own
+// and there is room, and share it elsewhere.
+func TestOwnScratch(t *testing.T) {
+	n := sample.New("own")
+	x := n.Input(60, 60, 32)
+	for range 3 {
+		x = n.Conv(x, 32, 3, 1, 1, nil)
+	}
+	n.Output(x)
+	g := sample.Winograd(n.Graph)
+	apart := *cost.Standard()
+	apart.Apart = true
+	// owned and shared count steps whose threads share nothing, and share what all ask for.
+	count := func(o schedule.Options) (owned, shared int) {
+		p := mustPlan(t, g, o)
+		for _, s := range p.Steps {
+			if s.Op.Conv == nil {
+				continue
+			}
+			switch size := p.Buffers[s.Scratch].Size; {
+			case size >= plan.Bytes(s.Op.OwnStepScratch(p.Threads)):
+				owned++
+			case size >= plan.Bytes(s.Op.StepScratch(p.Threads)):
+				shared++
+			}
+		}
+		return owned, shared
+	}
+	options := schedule.Options{Threads: 2, Speed: schedule.Speed{Model: apart.Model(2)}}
+	if owned, shared := count(options); owned < 3 || shared != 0 {
+		t.Errorf("caches apart: %d steps own their scratch, %d share it", owned, shared)
+	}
+	least := options
+	least.Min = true
+	if owned, _ := count(least); owned != 0 {
+		t.Errorf("caches apart, in the least memory: %d steps own their scratch", owned)
+	}
+	options.Speed.Model = cost.Standard().Model(2)
+	if owned, shared := count(options); owned != 0 || shared < 3 {
+		t.Errorf("a common cache: %d steps own their scratch, %d share it", owned, shared)
+	}
+	options.Threads, options.Speed.Model = 1, apart.Model(1)
+	if owned, _ := count(options); owned < 3 {
+		t.Errorf("one thread: %d steps own their scratch", owned)
+	}
+}
+
 func mustPlanFor(t *rapid.T, g *op.Graph, o schedule.Options) *plan.Plan {
 	p, err := schedule.Plan(g, o)
 	if err != nil {

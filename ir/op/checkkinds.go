@@ -183,7 +183,7 @@ func (c *checker) conv(o *Op) {
 			c.bugf("winograd %d by %d tiles, of a kernel %d,%d stride %d,%d dilation %d,%d", w, a.WinogradTiles, a.KH, a.KW, a.SH, a.SW, a.DH, a.DW)
 		}
 		ample, lean := a.WinogradSizes()
-		if o.RowGrain != w || o.Scratch != 0 || o.WorkScratch != ample.Shared+ample.PerThread || o.LeanScratch != lean.Shared || o.LeanWorkScratch != lean.PerThread {
+		if o.RowGrain != w || o.Scratch != ample.Shared || o.WorkScratch != ample.PerThread || o.LeanScratch != lean.Shared || o.LeanWorkScratch != lean.PerThread {
 			c.bugf("winograd %d with steps by %d rows, scratch %d and %d per thread", w, o.RowGrain, o.Scratch, o.WorkScratch)
 		}
 	}

@@ -154,6 +154,9 @@ type Rounded struct {
 // StepScratch is the bytes of a step's scratch buffer for so many threads.
 func (o *Op) StepScratch(threads int) int { return o.Scratch + threads*o.WorkScratch }
 
+// OwnStepScratch is that of a step whose threads share none of it.
+func (o *Op) OwnStepScratch(threads int) int { return threads * (o.Scratch + o.WorkScratch) }
+
 // LeanStepScratch is the least that it may have.
 func (o *Op) LeanStepScratch(threads int) int {
 	if o.LeanScratch == 0 && o.LeanWorkScratch == 0 {

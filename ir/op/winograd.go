@@ -13,9 +13,8 @@ const (
 // not depend on it.
 type WinogradSize struct {
 	Tiles, Panels int // that are held at a time
-	// Shared is the bytes of a step's scratch for the inputs of the tiles, of which each
-	// thread has its own in ample memory and all share one in lean memory, and PerThread
-	// those of each thread for sums and expanded weights.
+	// Shared is the bytes of a step's scratch that all threads share, or that each has, for
+	// the inputs of the tiles, and PerThread those of each for sums and expanded weights.
 	Shared, PerThread int
 }
 

@@ -399,7 +399,7 @@ func Winograd(g *op.Graph) *op.Graph {
 		}
 		c.Winograd, c.WinogradTiles, o.RowGrain = 4, 9, 4
 		ample, lean := c.WinogradSizes()
-		o.WorkScratch = ample.Shared + ample.PerThread
+		o.Scratch, o.WorkScratch = ample.Shared, ample.PerThread
 		o.LeanScratch, o.LeanWorkScratch = lean.Shared, lean.PerThread
 	}
 	return g

@@ -45,6 +45,7 @@ type target struct {
 	Note             string             `json:"note"`
 	Cores            int                `json:"cores"`
 	Parallel         float64            `json:"parallel"`
+	Apart            bool               `json:"caches_apart,omitempty"`
 	Kernels          map[string]float64 `json:"kernels_per_second"`
 	StepNS           int64              `json:"step_ns"`
 	MemoryBandwidth  float64            `json:"memory_bytes_per_second"`
@@ -107,6 +108,7 @@ func run(n *Net, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		t.Parallel = parallel(n, one, all, cores)
+		t.Apart = cachesApart("/sys/devices/system/cpu")
 	}
 	fmt.Fprintln(stderr, "timing storage")
 	how := ""
