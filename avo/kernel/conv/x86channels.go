@@ -175,10 +175,16 @@ func poolX86(v *vector, name string, max bool) {
 		if !max {
 			v.I(x86.CMPQ(mem(args, poolDivide), operand.I8(0)))
 			v.I(x86.JEQ(operand.LabelRef(label + "whole")))
-			d := v.reg()
-			v.I(x86.VBROADCASTSS(mem(args, poolDivisor), d))
-			for _, r := range acc {
-				v.I(x86.VDIVPS(d, r, r))
+			if v.avx512 {
+				for _, r := range acc {
+					v.I(x86.VDIVPS_BCST(mem(args, poolDivisor), r, r))
+				}
+			} else {
+				d := v.reg()
+				v.I(x86.VBROADCASTSS(mem(args, poolDivisor), d))
+				for _, r := range acc {
+					v.I(x86.VDIVPS(d, r, r))
+				}
 			}
 			v.Label(label + "whole")
 		}
@@ -201,6 +207,14 @@ func poolX86(v *vector, name string, max bool) {
 		}
 		v.I(x86.SUBQ(operand.I32(step), chans))
 		v.I(x86.JMP(operand.LabelRef(label)))
+	}
+	if !max {
+		// Long runs of each cell fall on many sets of L1, however far apart the cells lie.
+		most := 12
+		if v.avx512 {
+			most = 32
+		}
+		loop("most", "many", most)
 	}
 	loop("many", "four", v.floats())
 	loop("four", "single", 4)
