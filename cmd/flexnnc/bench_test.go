@@ -54,18 +54,24 @@ func TestBench(t *testing.T) {
 			MedianMS   float64 `json:"median_ms"`
 			GFLOPS     float64 `json:"gflops"`
 			ArenaBytes int64   `json:"arena_bytes"`
+			Streamed   int64   `json:"streamed_bytes"`
 			Layers     []struct {
-				Name string
-				MACs float64
+				Name     string
+				MACs     float64
+				Streamed int64 `json:"streamed_bytes"`
 			}
 			Against struct{ Pairs []struct{ Ratio float64 } }
 		}
 		if err := json.Unmarshal([]byte(text), &r); err != nil {
 			t.Fatalf("%v in %s", err, text)
 		}
-		macs := 0.0
+		macs, streamed := 0.0, int64(0)
 		for _, l := range r.Layers {
 			macs += l.MACs
+			streamed += l.Streamed
+		}
+		if streamed == 0 || streamed != r.Streamed {
+			t.Errorf("layers read %d bytes of weights, the run %d", streamed, r.Streamed)
 		}
 		if r.MedianMS <= 0 || r.GFLOPS <= 0 || r.ArenaBytes <= 0 || macs <= 0 || len(r.Against.Pairs) == 0 {
 			t.Errorf("%s", text)

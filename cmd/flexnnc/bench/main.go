@@ -36,7 +36,7 @@ func mainSource(p *plan.Plan, k *program.Package, predicted Prediction) string {
 	fmt.Fprintf(&b, "\tTarget: %q,\n\tPredictedThreads: %d,\n\tPredictedMS: %g,\n", predicted.Target, predicted.Threads, ms(predicted.Run))
 	b.WriteString("\tKernels: net.BenchKernels,\n\tPeak: net.BenchPeak,\n\tOpen: open,\n\tSteps: []runner.Step{\n")
 	for i, s := range Steps(p) {
-		fmt.Fprintf(&b, "\t\t{Layer: %q, Kind: %q, MACs: %.0f, Bytes: %.0f, PredictedMS: %g},\n", s.Layer, s.Kind, s.MACs, s.Bytes, ms(predicted.Steps[i]))
+		fmt.Fprintf(&b, "\t\t{Layer: %q, Kind: %q, MACs: %.0f, Bytes: %.0f, Streamed: %d, PredictedMS: %g},\n", s.Layer, s.Kind, s.MACs, s.Bytes, s.Streamed, ms(predicted.Steps[i]))
 	}
 	b.WriteString(`	},
 }

@@ -17,6 +17,19 @@ func Steps(p *plan.Plan) []runner.Step {
 		s := &p.Steps[i]
 		steps[i] = runner.Step{Layer: s.Op.Name, Kind: kind(s.Op), MACs: MACs(s), Bytes: moved(s)}
 	}
+	// A load is made for the first step that waits for it.
+	streamed, i := 0, 0
+	for k := range p.Loads {
+		l := &p.Loads[k]
+		if l.Resident {
+			continue
+		}
+		for streamed++; i < len(p.Steps) && p.Steps[i].Wait < streamed; i++ {
+		}
+		if i < len(p.Steps) {
+			steps[i].Streamed += int64(l.Bytes)
+		}
+	}
 	return steps
 }
 

@@ -110,14 +110,18 @@ func (r *report) timeRuns(n *Net, s *Session, o *options, typical time.Duration)
 	return nil
 }
 
-// timeSteps times each step apart, in runs that count for nothing else: clocks
+// timeSteps times each step, and what it waits for its weights, in runs that count for nothing else: clocks
 // between steps take time themselves.
 func (r *report) timeSteps(n *Net, s *Session, typical time.Duration) error {
 	runs := min(max(3, int(stepTime/max(typical, 1))), stepRuns)
-	times := make([][]time.Duration, len(n.Steps))
+	times, stalls := make([][]time.Duration, len(n.Steps)), make([][]time.Duration, len(n.Steps))
 	var from time.Time
+	waited := s.Waited()
 	s.Observe(func(step int, complete bool) {
 		if !complete {
+			before := waited
+			waited = s.Waited()
+			stalls[step] = append(stalls[step], waited-before)
 			from = time.Now()
 			return
 		}
@@ -133,6 +137,7 @@ func (r *report) timeSteps(n *Net, s *Session, typical time.Duration) error {
 	total := 0.0
 	for i, t := range n.Steps {
 		sortDurations(times[i])
+		sortDurations(stalls[i])
 		k, ok := at[t.Layer]
 		if !ok {
 			k = len(r.Layers)
@@ -144,6 +149,8 @@ func (r *report) timeSteps(n *Net, s *Session, typical time.Duration) error {
 		l.MS += ms(quantile(times[i], 0.5))
 		l.MACs += t.MACs
 		l.Bytes += t.Bytes
+		l.StreamedBytes += t.Streamed
+		l.StallMS += ms(quantile(stalls[i], 0.5))
 		if n.PredictedThreads == r.Threads {
 			l.PredictedMS += t.PredictedMS
 		}

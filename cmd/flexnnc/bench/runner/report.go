@@ -58,7 +58,11 @@ type layer struct {
 	ShareOfPeak float64 `json:"share_of_peak"`
 	Bytes       float64 `json:"bytes"`
 	GBs         float64 `json:"gbs"`
-	PredictedMS float64 `json:"predicted_ms,omitempty"`
+	// What a run reads from the weights file for the layer, and waits for it before its
+	// steps, whose time does not count that.
+	StreamedBytes int64   `json:"streamed_bytes"`
+	StallMS       float64 `json:"stall_ms"`
+	PredictedMS   float64 `json:"predicted_ms,omitempty"`
 }
 
 // against is the comparison with another program; ratios are own time over the
@@ -109,9 +113,16 @@ func (r *report) print(w io.Writer) error {
 	if p := r.Prediction; p != nil {
 		fmt.Fprintf(b, "forecast %.3f ms by the model of %s: %+.1f %%; layers are off by %.1f %%\n", p.MS, p.Target, 100*p.Error, 100*p.LayerError)
 	}
-	fmt.Fprintf(b, "layers   (timed apart; a copy moves %.1f GB/s)\n%10s %10s %6s %8s %6s %7s %6s  %s\n", r.CopyGBs, "ms", "forecast", "share", "GFLOP/s", "peak", "GB/s", "steps", "layer")
+	streamed := func(read, stall string) string {
+		if r.StreamedBytes == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%10s %9s ", read, stall)
+	}
+	fmt.Fprintf(b, "layers   (timed apart; a copy moves %.1f GB/s)\n%10s %10s %6s %8s %6s %7s %s%6s  %s\n", r.CopyGBs, "ms", "forecast", "share", "GFLOP/s", "peak", "GB/s", streamed("streamed", "stall ms"), "steps", "layer")
 	for _, l := range r.Layers {
-		fmt.Fprintf(b, "%10.4f %10s %5.1f%% %8.1f %5.1f%% %7.1f %6d  %s (%s)\n", l.MS, r.forecast(l), 100*l.Share, l.GFLOPS, 100*l.ShareOfPeak, l.GBs, l.Steps, l.Name, l.Kind)
+		fmt.Fprintf(b, "%10.4f %10s %5.1f%% %8.1f %5.1f%% %7.1f %s%6d  %s (%s)\n", l.MS, r.forecast(l), 100*l.Share, l.GFLOPS, 100*l.ShareOfPeak, l.GBs,
+			streamed(fmt.Sprint(l.StreamedBytes), fmt.Sprintf("%.4f", l.StallMS)), l.Steps, l.Name, l.Kind)
 	}
 	return b.Flush()
 }

@@ -38,6 +38,8 @@ type Step struct {
 	Kind  string
 	MACs  float64 // multiply-adds of the direct algorithm
 	Bytes float64 // of operands, read or written once
+	// Streamed is the bytes that each run reads from the weights file for the step.
+	Streamed int64
 	// PredictedMS is for Net.PredictedThreads.
 	PredictedMS float64
 }

@@ -17,7 +17,7 @@ func fake(runs *int) *Net {
 		Name: "fake", Budget: "max", Target: "toy", PredictedThreads: 1, PredictedMS: 4, MaxThreads: 4, ArenaBytes: 4096, WeightsBytes: 64, StreamedBytes: 32,
 		Steps: []Step{
 			{Layer: "a", Kind: "conv 1x1", MACs: 3e6, Bytes: 100, PredictedMS: 2},
-			{Layer: "a", Kind: "conv 1x1", MACs: 1e6, Bytes: 50},
+			{Layer: "a", Kind: "conv 1x1", MACs: 1e6, Bytes: 50, Streamed: 32},
 		},
 		Kernels: func() string { return "none" },
 		Peak:    func(n int) float64 { time.Sleep(time.Duration(n)); return float64(n) },
@@ -69,7 +69,7 @@ func TestReportHasWhatWasAskedFor(t *testing.T) {
 	if r.MedianMS < 2 || r.GFLOPS > 4 || r.GFLOPS <= 0 {
 		t.Errorf("%g ms and %g GFLOP/s for 8 million operations in 2 ms or more", r.MedianMS, r.GFLOPS)
 	}
-	if len(r.Layers) != 1 || r.Layers[0].Steps != 2 || r.Layers[0].MACs != 4e6 || r.Layers[0].Bytes != 150 || r.Layers[0].MS < 2 {
+	if len(r.Layers) != 1 || r.Layers[0].Steps != 2 || r.Layers[0].MACs != 4e6 || r.Layers[0].Bytes != 150 || r.Layers[0].StreamedBytes != 32 || r.Layers[0].MS < 2 {
 		t.Errorf("layers %+v", r.Layers)
 	}
 	if p := r.Prediction; p == nil || p.Target != "toy" || p.MS != 4 || p.Error != 4/r.MedianMS-1 || p.LayerError <= 0 || r.Layers[0].PredictedMS != 2 {
