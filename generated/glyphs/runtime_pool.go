@@ -64,7 +64,7 @@ func runPool(t *thread, s *poolStep) {
 	perRow := (s.outW + block - 1) / block
 	cuts := 1 // of the channels, where there are few pixels
 	if rows*s.outW < 8 {
-		cuts = (s.channels + 255) / 256
+		cuts = (s.channels + 511) / 512
 	}
 	for {
 		_, u, ok := t.claimNear(1, rows*perRow*cuts)
