@@ -54,6 +54,8 @@ func TestParseFaults(t *testing.T) {
 		"kernels_per_second.conv is missing":   change(`"conv"`, `"kconv"`),
 		"kernels_per_second.kconv is no class": change(`"conv"`, `"kconv"`),
 		"step_ns is -1":                        change(`"step_ns": 5000`, `"step_ns": -1`),
+		"cache_bytes_per_second is 5; from 1e": change(`"cache_bytes_per_second": 24000000000`, `"cache_bytes_per_second": 5`),
+		"cache_bytes is 7":                     change(`"cache_bytes": 1048576`, `"cache_bytes": 7`),
 	} {
 		_, err := Parse("f.json", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -79,6 +81,32 @@ func TestModel(t *testing.T) {
 			}
 			last = a
 		}
+	}
+}
+
+// TestNear: bytes in a cache take less time; a cache of each core's own is none to several
+// threads, nor is one that a target does not name.
+func TestNear(t *testing.T) {
+	target := *Standard()
+	x := &op.Tensor{Dims: []int{8, 8, 16}}
+	o := &op.Op{Kind: op.Pool, Pool: &op.PoolAttr{KH: 1, KW: 1}, In: []*op.Tensor{x}, Out: []*op.Tensor{{Dims: []int{8, 8, 16}}}}
+	part := Part{Panels: 1, All: 1}
+	near := part
+	near.Near = Of(o).Bytes
+	shared, far := target.Model(2), target.Model(2).Op(o).Part(part)
+	if got, want := far-shared.Op(o).Part(near), near.Near*(shared.Touch-shared.Near); got != want || got <= 0 {
+		t.Errorf("a cache saves %d ps, want %d", got, want)
+	}
+	if !shared.Holds(target.CacheBytes) || shared.Holds(target.CacheBytes+1) {
+		t.Errorf("a cache of %d bytes does not hold just as many", target.CacheBytes)
+	}
+	target.CachePerCore = true
+	if one, two := target.Model(1), target.Model(2); one.Cache != target.CacheBytes || two.Cache != 0 {
+		t.Errorf("one thread has %d bytes of its core's cache, two have %d", one.Cache, two.Cache)
+	}
+	target.CacheBytes = 0
+	if m := target.Model(1); m.Cache != 0 {
+		t.Errorf("no cache of %d bytes", m.Cache)
 	}
 }
 

@@ -11,9 +11,11 @@ import (
 // activations that it reads or writes; a load takes Load and Read for each byte.
 type Model struct {
 	Step  int64 // picoseconds per step
-	Touch int64 // picoseconds per byte of activations
-	Load  int64 // picoseconds per load
-	Read  int64 // picoseconds per byte of the weights file
+	Touch int64 // picoseconds per byte of activations in memory
+	// Near is that of a byte in the cache, which holds Cache bytes; 0: none is known.
+	Near, Cache int64
+	Load        int64 // picoseconds per load
+	Read        int64 // picoseconds per byte of the weights file
 	// Apart says that threads had better share no scratch.
 	Apart bool
 	// rates are femtoseconds per unit of work, all threads together.
@@ -35,11 +37,17 @@ func (t *Target) Model(threads int) *Model {
 		Apart: t.Apart && threads > 1,
 		rates: map[Class]int64{},
 	}
+	if t.CacheBytes > 0 && (threads == 1 || !t.CachePerCore) {
+		m.Cache, m.Near = t.CacheBytes, min(round(1e12/t.CacheBandwidth), m.Touch)
+	}
 	for _, c := range Classes() {
 		m.rates[c] = round(1e15 / float64(t.Kernels[c]*together))
 	}
 	return m
 }
+
+// Holds says whether the cache holds so many bytes.
+func (m *Model) Holds(bytes int64) bool { return bytes <= m.Cache }
 
 func round(f float64) int64 { return max(1, int64(math.Round(f))) }
 
@@ -58,6 +66,9 @@ func units(rate, n int64) int64 {
 type Part struct {
 	Panels, All  int // panels of op.PanelWidth channels, of all; 1 of 1 where there are none
 	Rows, Height int // rows of the output, of all; 0 stands for all
+	// Near is how many bytes of the op's activations, those of all its rows and panels,
+	// the cache holds.
+	Near int64
 	// Lean says that the step has the least scratch that it makes do with.
 	Lean bool
 	// Shared says that threads share scratch which each could have of its own.
@@ -69,7 +80,8 @@ type Part struct {
 
 // Op is what the steps of an op take by a model.
 type Op struct {
-	step, touch    int64
+	step           int64
+	touch, saved   int64 // picoseconds of a byte in memory, and how many less in the cache
 	arithmetic     int64 // of all of it, and the way of weights that caches hold
 	weights        int64 // the way of weights that they do not hold, once for each step's panels
 	bytes          int64 // of activations
@@ -86,7 +98,7 @@ type Op struct {
 // Op prepares an op.
 func (m *Model) Op(o *op.Op) *Op {
 	w := Of(o)
-	p := &Op{step: m.Step, touch: m.Touch, bytes: w.Bytes, apart: o.Panels == nil}
+	p := &Op{step: m.Step, touch: m.Touch, saved: m.Touch - m.Near, bytes: w.Bytes, apart: o.Panels == nil}
 	p.arithmetic = m.Units(w.Class, w.Units)
 	if way := m.Units(Vector, w.Weights); 4*w.Weights <= cached {
 		p.arithmetic += way
@@ -116,14 +128,14 @@ func (m *Model) weights(bytes int64) int64 {
 // Part is the picoseconds of a step. Every slice of a convolution reads all of its
 // rows' input again.
 func (o *Op) Part(p Part) int64 {
-	bytes := o.bytes
+	bytes, near := o.bytes, p.Near
 	if o.apart {
-		bytes = share(bytes, p.Panels, p.All)
+		bytes, near = share(bytes, p.Panels, p.All), share(near, p.Panels, p.All)
 	}
 	if p.Rows > 0 {
-		bytes = share(bytes, p.Rows, p.Height)
+		bytes, near = share(bytes, p.Rows, p.Height), share(near, p.Rows, p.Height)
 	}
-	return o.step + o.work(p) + o.touch*bytes
+	return o.step + o.work(p) + o.touch*bytes - o.saved*near
 }
 
 func (o *Op) work(p Part) int64 {

@@ -36,6 +36,7 @@ func (m *Model) Replay(p *plan.Plan) *Timeline {
 	loaded := int64(0)                    // when the last load so far is
 	next := 0
 	ops := map[*op.Op]*Op{}
+	rings := ringsOf(p)
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		for ; next < s.Wait; next++ {
@@ -57,7 +58,9 @@ func (m *Model) Replay(p *plan.Plan) *Timeline {
 			ops[s.Op] = o
 		}
 		t.Waits[i] = begin - done[i]
-		done[i+1] = begin + o.Part(partOf(p, s)) + m.picks(p, s)
+		part := partOf(p, s)
+		part.Near = rings[i].near(m, s.Op)
+		done[i+1] = begin + o.Part(part) + m.picks(p, s)
 		t.Steps[i] = Span{begin, done[i+1]}
 	}
 	t.End = done[len(p.Steps)]

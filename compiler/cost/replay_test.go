@@ -15,14 +15,18 @@ import (
 // forecast, which the planner makes by another way.
 func TestReplayAgreesWithThePlanner(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
-	plans := 0
+	plans, turns := 0, 0
 	for i := range 60 {
 		g := sample.Random(r.Intn)
 		if i%2 == 1 {
 			g = sample.Winograd(g)
 		}
 		threads := 1 + r.Intn(4)
-		model := cost.Standard().Model(threads)
+		target := *cost.Standard()
+		if i%3 > 0 { // so small that images do not fit, and turns so cheap that they pay
+			target.CacheBytes, target.StepNS = 1<<(9+r.Intn(6)), 1
+		}
+		model := target.Model(threads)
 		o := schedule.Options{Min: true, Threads: threads, Speed: schedule.Speed{Model: model}}
 		for range 3 {
 			p, err := schedule.Plan(g, o)
@@ -37,8 +41,21 @@ func TestReplayAgreesWithThePlanner(t *testing.T) {
 			plans++
 			o.Min, o.Budget = false, p.Arena+plan.Bytes(1+r.Intn(int(p.Arena)))
 		}
+		o.Budget = 0
+		p, err := schedule.Plan(g, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Duration(model.Replay(p).End / 1000); got != p.Forecast.Run {
+			t.Fatalf("%s: replayed %v, forecast %v", g.Name, got, p.Forecast.Run)
+		}
+		if len(p.Steps) > len(g.Ops) {
+			turns++
+		}
 	}
-	t.Logf("%d plans", plans)
+	if t.Logf("%d plans; in %d all fits and ops take turns", plans, turns); turns == 0 {
+		t.Error("with all memory ops never take turns")
+	}
 }
 
 // check asserts what every run keeps.

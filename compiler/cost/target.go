@@ -27,11 +27,18 @@ type Target struct {
 	// from another: threads then work in scratch of their own where there is room.
 	Apart bool `json:"caches_apart,omitempty"`
 	// Kernels are units of work per second by class of kernel.
-	Kernels          map[Class]float64 `json:"kernels_per_second"`
-	StepNS           int64             `json:"step_ns"` // of each step, whatever it does
-	MemoryBandwidth  float64           `json:"memory_bytes_per_second"`
-	StorageBandwidth float64           `json:"storage_bytes_per_second"`
-	StorageLatencyNS int64             `json:"storage_latency_ns"` // of each load
+	Kernels         map[Class]float64 `json:"kernels_per_second"`
+	StepNS          int64             `json:"step_ns"` // of each step, whatever it does
+	MemoryBandwidth float64           `json:"memory_bytes_per_second"`
+	// CacheBytes is the last cache before memory, and CacheBandwidth what it gives to
+	// all cores together; 0 stands for a cache that predictions know nothing of.
+	// CachePerCore says that each core has one of its own, which what another core has
+	// written is not in.
+	CacheBytes       int64   `json:"cache_bytes,omitempty"`
+	CacheBandwidth   float64 `json:"cache_bytes_per_second,omitempty"`
+	CachePerCore     bool    `json:"cache_per_core,omitempty"`
+	StorageBandwidth float64 `json:"storage_bytes_per_second"`
+	StorageLatencyNS int64   `json:"storage_latency_ns"` // of each load
 	// Fit says how well the figures explain the measurements that they come from.
 	Fit *Fit `json:"fit,omitempty"`
 }
@@ -164,6 +171,10 @@ func (t *Target) check() error {
 	within("memory_bytes_per_second", t.MemoryBandwidth, 1e6, 1e13)
 	within("storage_bytes_per_second", t.StorageBandwidth, 1e3, 1e13)
 	within("storage_latency_ns", float64(t.StorageLatencyNS), 0, 1e10)
+	if t.CacheBytes != 0 {
+		within("cache_bytes", float64(t.CacheBytes), 1<<10, 1<<40)
+		within("cache_bytes_per_second", t.CacheBandwidth, t.MemoryBandwidth, 1e13)
+	}
 	known := map[Class]bool{}
 	for _, c := range Classes() {
 		known[c] = true

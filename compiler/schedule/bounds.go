@@ -22,7 +22,13 @@ func newBounds(n *network, s Speed) *bounds {
 	b := &bounds{n: n, compute: make([]int64, k+1), weights: make([]plan.Bytes, k+1)}
 	seen := make([]bool, len(n.file.Items))
 	for i := range n.nodes {
-		b.compute[i+1] = b.compute[i] + s.step(&n.nodes[i], 1, 1, 0, n.nodes[i].own, false)
+		// More of its activations than where it runs alone may be in the cache where it has turns.
+		d := &n.nodes[i]
+		least := s.step(d, 1, 1, 0, d.own, false, d.near)
+		if s.Cache > 0 && d.height > 1 {
+			least = min(least, s.step(d, 1, 1, 0, d.own, false, cost.Of(d.op).Bytes)+s.Step)
+		}
+		b.compute[i+1] = b.compute[i] + least
 		b.weights[i+1] = b.weights[i]
 		for _, item := range n.nodes[i].items() {
 			if !seen[item] {

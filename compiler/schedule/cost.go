@@ -17,9 +17,9 @@ func (s Speed) withDefaults(threads int) Speed {
 
 // step is the time of one step: a slice of n of a node's panels of all, and of
 // so many of its rows. n and all are 1 where it has no slices, rows 0 stands for
-// all. scratch is what the step has.
-func (s Speed) step(d *node, n, all, rows int, scratch plan.Bytes, expanded bool) int64 {
-	return d.cost.Part(cost.Part{Panels: n, All: all, Rows: rows, Height: d.height, Lean: scratch < d.ample, Shared: scratch < d.own, Expanded: expanded})
+// all. scratch is what the step has, near what of the node's activations the cache holds.
+func (s Speed) step(d *node, n, all, rows int, scratch plan.Bytes, expanded bool, near int64) int64 {
+	return d.cost.Part(cost.Part{Panels: n, All: all, Rows: rows, Height: d.height, Near: near, Lean: scratch < d.ample, Shared: scratch < d.own, Expanded: expanded})
 }
 
 // unit is the time of a unit's steps, if nothing is sliced and an item of the file,
@@ -27,7 +27,7 @@ func (s Speed) step(d *node, n, all, rows int, scratch plan.Bytes, expanded bool
 func (s Speed) unit(n *network, u *unit, expanded int) (time int64) {
 	if u.turns == nil {
 		d := &n.nodes[u.lo]
-		return s.step(d, 1, 1, 0, d.scratch, d.panels >= 0 && d.panels == expanded)
+		return s.step(d, 1, 1, 0, d.scratch, d.panels >= 0 && d.panels == expanded, d.near)
 	}
 	scratch := n.scratch(u.lo, u.hi)
 	for _, t := range u.turns {
@@ -36,7 +36,7 @@ func (s Speed) unit(n *network, u *unit, expanded int) (time int64) {
 			p, all = t.panels.Len(), n.nodes[u.lo].op.Panels.Count()
 		}
 		d := &n.nodes[t.node]
-		time += s.step(d, p, all, t.rows.Len(), scratch, d.panels >= 0 && d.panels == expanded)
+		time += s.step(d, p, all, t.rows.Len(), scratch, d.panels >= 0 && d.panels == expanded, u.nearOf(n, t.node))
 	}
 	return time
 }
@@ -60,7 +60,7 @@ func (d *draft) stepTime(t *timeline, step int, s Speed) int64 {
 		scratch = t.blocks[k].size
 	}
 	expanded := st.weights.resident && d.resident[st.weights.index].expanded > 0
-	compute := s.step(node, n, all, st.rows.Len(), scratch, expanded)
+	compute := s.step(node, n, all, st.rows.Len(), scratch, expanded, t.units[st.unit].nearOf(t.n, st.node))
 	if node.table >= 0 && st.table == none {
 		chunk := t.n.file.Items[node.table].Chunk
 		compute += int64(node.picks) * s.read(chunk)

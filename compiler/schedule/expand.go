@@ -29,7 +29,7 @@ func (n *network) worthExpanding(s Speed) (list []expansion) {
 		if d.op.Conv == nil || d.op.Conv.Winograd == 0 || n.uses[d.panels] != 1 {
 			continue
 		}
-		saved := s.step(d, 1, 1, 0, d.own, false) - s.step(d, 1, 1, 0, d.own, true)
+		saved := s.step(d, 1, 1, 0, d.own, false, d.near) - s.step(d, 1, 1, 0, d.own, true, d.near)
 		if saved > 0 {
 			list = append(list, newExpansion(d.panels, plan.Bytes(d.op.ExpandedBytes(d.op.Panels.Count())), saved))
 		}

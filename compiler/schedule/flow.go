@@ -118,7 +118,7 @@ func (c *cutter) leastPeak() (least cutting) {
 	time := c.o.Speed.Read * int64(c.n.file.Bytes)
 	for i := range c.n.nodes {
 		d := &c.n.nodes[i]
-		time += c.o.Speed.step(d, 1, 1, 0, d.own, false)
+		time += c.o.Speed.step(d, 1, 1, 0, d.own, false, d.near)
 	}
 	const times = 3
 	if c.thrift = 0; c.o.rough {

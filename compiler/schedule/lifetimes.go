@@ -11,12 +11,13 @@ import (
 type unit struct {
 	lo, hi  int // nodes
 	braid   bool
-	width   int    // of a chain: panels per slice
-	turns   []turn // of a braid or a chain
-	items   []int  // of the weights file, in the order of their first use; of a braid those that are held
-	flows   []int  // nodes of a braid whose weights every turn loads again
-	scratch int    // block, or -1
-	compute int64  // picoseconds, with as few steps as possible
+	width   int     // of a chain: panels per slice
+	turns   []turn  // of a braid or a chain
+	items   []int   // of the weights file, in the order of their first use; of a braid those that are held
+	flows   []int   // nodes of a braid whose weights every turn loads again
+	scratch int     // block, or -1
+	near    []int64 // of a braid with rings: bytes of each node's activations that the cache holds
+	compute int64   // picoseconds, with as few steps as possible
 }
 
 // node is the op of a unit that is neither braid nor chain.
@@ -159,6 +160,9 @@ func looseTimeline(n *network, cut cutting, o Options, slack []plan.Bytes) *time
 		}
 		if b != nil && slack != nil {
 			b.loosen(n, slack[k])
+		}
+		if b != nil {
+			u.near = n.nearInBraid(b, o.Speed)
 		}
 		u.compute = o.Speed.unit(n, &u, -1)
 		t.units = append(t.units, u)

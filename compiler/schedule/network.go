@@ -19,6 +19,7 @@ type network struct {
 	uses  []int  // per file item, the nodes that read it in one run
 	// base is the bytes at the arena's start that are reserved for the whole run.
 	zeros, threads, base plan.Bytes
+	of                   map[*op.Tensor]int // roots by their tensors
 	// expansions are the weights that are worth keeping expanded, by what they save an
 	// op in one step.
 	expansions []expansion
@@ -36,6 +37,7 @@ type node struct {
 	table, picks int
 	scratch      plan.Bytes // of a step
 	cost         *cost.Op   // by Speed
+	near         int64      // bytes of its activations that the cache holds while it runs alone
 	ample        plan.Bytes // of scratch: with less the op makes do
 	own          plan.Bytes // of scratch of which threads share nothing
 	// height is the rows of the output where the op can run by rows, else 0.
@@ -75,7 +77,8 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 			panels[it.Panels] = i
 		}
 	}
-	of := map[*op.Tensor]int{}
+	n.of = map[*op.Tensor]int{}
+	of := n.of
 	perThread := plan.Bytes(0)
 	for i, o := range g.Ops {
 		if o.Kind == op.Concat || o.Kind == op.View {
@@ -156,6 +159,9 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 				n.roots[r].whole = -1
 			}
 		}
+	}
+	for i := range n.nodes {
+		n.nodes[i].near = n.nearAlone(i, options.Speed)
 	}
 	n.threads = perThread * plan.Bytes(options.Threads)
 	n.base = n.zeros + n.threads

@@ -100,13 +100,28 @@ var rungs = []plan.Bytes{10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 25, 28, 30, 32,
 // that one or nil.
 func (s *searcher) best(best *draft) (of *timeline, _ *draft) {
 	plain := s.ways[len(s.ways)-1]
-	if d, all := plain.unlimited(s.o); d != nil && (best == nil || better(d, best)) {
-		if of, best = plain.t, d; all {
-			return of, best
+	quick := plain
+	for _, w := range s.ways {
+		if w.fastest() < quick.fastest() {
+			quick = w
 		}
-		if s.o.Budget == 0 {
-			s.o.Budget = d.top
+	}
+	asked, settled := s.o, false
+	for _, w := range slices.Compact([]*way{quick, plain}) {
+		d, all := w.unlimited(asked)
+		if d == nil {
+			continue
 		}
+		if best == nil || better(d, best) {
+			of, best = w.t, d
+		}
+		settled = settled || all && w == quick
+		if asked.Budget == 0 {
+			s.o.Budget = max(s.o.Budget, d.top)
+		}
+	}
+	if settled {
+		return of, best
 	}
 	if s.o.NoSearch {
 		if of != nil {
@@ -116,7 +131,7 @@ func (s *searcher) best(best *draft) (of *timeline, _ *draft) {
 	}
 	for _, size := range s.ladder() {
 		if best != nil {
-			if _, bound := s.bounds.time(size, s.o, s.live); bound >= best.span {
+			if _, bound := s.bounds.time(size, s.o, s.live); max(bound, s.atLeast(size)) >= best.span {
 				break
 			}
 		}
@@ -173,6 +188,20 @@ func (s *searcher) within(size plan.Bytes, than *draft) (of *timeline, best *dra
 		return nil, nil
 	}
 	return of, best
+}
+
+// fastest is the compute of its steps with all weights expanded that are worth it.
+func (w *way) fastest() int64 { return w.compute - mostSaved(w.t.expansions, math.MaxInt64) }
+
+// atLeast is picoseconds that no candidate of a size, or of less, takes less than.
+func (s *searcher) atLeast(size plan.Bytes) int64 {
+	least := int64(math.MaxInt64)
+	for _, w := range s.ways {
+		if w.floor() <= size {
+			least = min(least, w.atLeast(size, s.o))
+		}
+	}
+	return least
 }
 
 // atLeast is picoseconds that no plan of a size takes less than, see bounds.time: when

@@ -422,7 +422,7 @@ func (c *cutter) cost(s segment, o outline, limit plan.Bytes) int64 {
 }
 
 // offerCuttings hands out the ways to divide the network that are worth planning: from
-// the one with the least peak to that without bands. take says how high one is packed.
+// the one with the least peak to the fastest and that without bands. take says how high one is packed.
 func (c *cutter) offerCuttings(take func(cutting) plan.Bytes) {
 	plain := c.n.plainCutting()
 	if c.o.NoBands {
@@ -431,11 +431,18 @@ func (c *cutter) offerCuttings(take func(cutting) plan.Bytes) {
 	}
 	least := c.leastPeak()
 	low, high := c.height(least), c.height(plain)
+	seen := map[string]plan.Bytes{}
+	quick := func() {
+		cut := c.fastest()
+		if _, known := seen[fmt.Sprint(cut)]; cut != nil && c.steps(cut) <= maxSteps && !known {
+			take(cut)
+		}
+	}
 	if low >= high {
+		quick()
 		take(plain)
 		return
 	}
-	seen := map[string]plan.Bytes{}
 	// Where packing loses much, outputs that follow their inputs downward, unit by unit,
 	// are why: a cutting that does with less of that may come off better.
 	offer := func(limit plan.Bytes, cut cutting) {
@@ -471,6 +478,7 @@ func (c *cutter) offerCuttings(take func(cutting) plan.Bytes) {
 		both(h)
 		step = min(2*step, h/plan.Bytes(4+max(1, c.o.level)))
 	}
+	quick()
 	take(plain)
 }
 

@@ -335,7 +335,7 @@ func (f *feed) worthParting(d *node, kept int) int {
 	if f.d.expanded != nil && f.d.expanded[item] {
 		return 1
 	}
-	work := f.speed.step(d, kept, d.op.Panels.Count(), 0, d.own, false)
+	work := f.speed.step(d, kept, d.op.Panels.Count(), 0, d.own, false, d.near)
 	return int(min(int64(kept), work/(partWork*(f.speed.Step+d.cost.Again()))))
 }
 
