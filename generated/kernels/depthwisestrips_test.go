@@ -27,11 +27,14 @@ func TestDepthwiseStripsKernels(t *testing.T) {
 				}
 				tested++
 				r := rand.New(rand.NewSource(int64(run.Width)))
+				most := tab.stripPixels[run.Width]
 				for last := tab.stripChannels; last <= 3*panelWidth; last += tab.stripChannels {
 					for range 12 {
-						most := tab.stripPixels[run.Width]
 						testDepthwiseStrips(t, r, kernel, run, most, last, 1+r.Intn(2*most+1))
 					}
+				}
+				for _, last := range []int{256, 264, 272, 528} {
+					testDepthwiseStrips(t, r, kernel, run, most, last, 1+r.Intn(2*most+1))
 				}
 				for _, last := range []int{256, 288, 528} { // more than eight bits count
 					testDepthwiseStrips(t, r, kernel, run, tab.stripPixels[run.Width], last, 3)
