@@ -1399,16 +1399,6 @@ strip1panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        2(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -1427,11 +1417,21 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z0, Z12, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z12
 	VFMADD231PS Z1, Z12, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z2, Z12, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -1453,13 +1453,23 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z3, Z12, Z9
 	VFMADD231PS Z0, Z12, Z10
 	VMOVUPS.Z   (R9)(R10*1), K1, Z12
 	VFMADD231PS Z4, Z12, Z9
 	VFMADD231PS Z1, Z12, Z10
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z5, Z12, Z9
 	VFMADD231PS Z2, Z12, Z10
 	MOVQ        104(AX), R9
@@ -1484,7 +1494,12 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VFMADD231PS Z3, Z12, Z10
 	VFMADD231PS Z0, Z12, Z11
@@ -1492,7 +1507,12 @@ strip1row:
 	VFMADD231PS Z7, Z12, Z9
 	VFMADD231PS Z4, Z12, Z10
 	VFMADD231PS Z1, Z12, Z11
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	VFMADD231PS Z5, Z12, Z10
 	VFMADD231PS Z2, Z12, Z11
@@ -1540,13 +1560,23 @@ strip1end:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VFMADD231PS Z3, Z12, Z10
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z7, Z12, Z9
 	VFMADD231PS Z4, Z12, Z10
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	VFMADD231PS Z5, Z12, Z10
 	MOVQ        104(AX), R8
@@ -1591,11 +1621,21 @@ strip1single:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z3, Z12, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z4, Z12, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z5, Z12, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -1616,11 +1656,21 @@ strip1last:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z7, Z12, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -1677,16 +1727,6 @@ strip4panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        5(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -1709,7 +1749,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z0, Z21, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
 	VFMADD231PS Z1, Z21, Z9
@@ -1726,7 +1771,12 @@ strip4panel:
 	VMOVUPS.Z   (R9), K1, Z21
 	VFMADD231PS Z2, Z21, Z11
 	VFMADD231PS Z1, Z21, Z12
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z2, Z21, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -1757,7 +1807,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z3, Z21, Z9
 	VFMADD231PS Z0, Z21, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
@@ -1785,7 +1840,12 @@ strip4panel:
 	VFMADD231PS Z4, Z21, Z12
 	VFMADD231PS Z2, Z21, Z15
 	VFMADD231PS Z1, Z21, Z16
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z5, Z21, Z12
 	VFMADD231PS Z2, Z21, Z16
 	MOVQ        104(AX), R9
@@ -1819,7 +1879,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VFMADD231PS Z3, Z21, Z13
 	VFMADD231PS Z0, Z21, Z17
@@ -1858,7 +1923,12 @@ strip4row:
 	VFMADD231PS Z4, Z21, Z16
 	VFMADD231PS Z2, Z21, Z19
 	VFMADD231PS Z1, Z21, Z20
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	VFMADD231PS Z5, Z21, Z16
 	VFMADD231PS Z2, Z21, Z20
@@ -1929,7 +1999,12 @@ strip4end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VFMADD231PS Z3, Z21, Z13
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
@@ -1957,7 +2032,12 @@ strip4end:
 	VFMADD231PS Z7, Z21, Z12
 	VFMADD231PS Z5, Z21, Z15
 	VFMADD231PS Z4, Z21, Z16
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	VFMADD231PS Z5, Z21, Z16
 	MOVQ        104(AX), R8
@@ -2022,7 +2102,12 @@ strip4single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z3, Z21, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
 	VFMADD231PS Z4, Z21, Z9
@@ -2039,7 +2124,12 @@ strip4single:
 	VMOVUPS.Z   (R8), K1, Z21
 	VFMADD231PS Z5, Z21, Z11
 	VFMADD231PS Z4, Z21, Z12
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z5, Z21, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -2066,7 +2156,12 @@ strip4last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
 	VFMADD231PS Z7, Z21, Z9
@@ -2083,7 +2178,12 @@ strip4last:
 	VMOVUPS.Z   (R8), K1, Z21
 	VFMADD231PS Z8, Z21, Z11
 	VFMADD231PS Z7, Z21, Z12
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -2156,16 +2256,6 @@ strip5panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        6(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -2189,7 +2279,12 @@ strip5panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z0, Z24, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
 	VFMADD231PS Z1, Z24, Z9
@@ -2210,7 +2305,12 @@ strip5panel:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
 	VFMADD231PS Z2, Z24, Z12
 	VFMADD231PS Z1, Z24, Z13
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z2, Z24, Z13
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -2243,7 +2343,12 @@ strip5panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z3, Z24, Z9
 	VFMADD231PS Z0, Z24, Z14
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
@@ -2278,7 +2383,12 @@ strip5panel:
 	VFMADD231PS Z4, Z24, Z13
 	VFMADD231PS Z2, Z24, Z17
 	VFMADD231PS Z1, Z24, Z18
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z5, Z24, Z13
 	VFMADD231PS Z2, Z24, Z18
 	MOVQ        104(AX), R9
@@ -2314,7 +2424,12 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VFMADD231PS Z3, Z24, Z14
 	VFMADD231PS Z0, Z24, Z19
@@ -2363,7 +2478,12 @@ strip5row:
 	VFMADD231PS Z4, Z24, Z18
 	VFMADD231PS Z2, Z24, Z22
 	VFMADD231PS Z1, Z24, Z23
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	VFMADD231PS Z5, Z24, Z18
 	VFMADD231PS Z2, Z24, Z23
@@ -2442,7 +2562,12 @@ strip5end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VFMADD231PS Z3, Z24, Z14
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
@@ -2477,7 +2602,12 @@ strip5end:
 	VFMADD231PS Z7, Z24, Z13
 	VFMADD231PS Z5, Z24, Z17
 	VFMADD231PS Z4, Z24, Z18
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	VFMADD231PS Z5, Z24, Z18
 	MOVQ        104(AX), R8
@@ -2549,7 +2679,12 @@ strip5single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z3, Z24, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z4, Z24, Z9
@@ -2570,7 +2705,12 @@ strip5single:
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z5, Z24, Z12
 	VFMADD231PS Z4, Z24, Z13
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z5, Z24, Z13
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -2598,7 +2738,12 @@ strip5last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z7, Z24, Z9
@@ -2619,7 +2764,12 @@ strip5last:
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z8, Z24, Z12
 	VFMADD231PS Z7, Z24, Z13
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -2698,16 +2848,6 @@ strip6panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        7(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -2732,7 +2872,12 @@ strip6panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z0, Z27, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z27
 	VFMADD231PS Z1, Z27, Z9
@@ -2757,7 +2902,12 @@ strip6panel:
 	VMOVUPS.Z   (R9)(R10*2), K1, Z27
 	VFMADD231PS Z2, Z27, Z13
 	VFMADD231PS Z1, Z27, Z14
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z2, Z27, Z14
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -2792,7 +2942,12 @@ strip6panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z3, Z27, Z9
 	VFMADD231PS Z0, Z27, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z27
@@ -2834,7 +2989,12 @@ strip6panel:
 	VFMADD231PS Z4, Z27, Z14
 	VFMADD231PS Z2, Z27, Z19
 	VFMADD231PS Z1, Z27, Z20
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z5, Z27, Z14
 	VFMADD231PS Z2, Z27, Z20
 	MOVQ        104(AX), R9
@@ -2872,7 +3032,12 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VFMADD231PS Z3, Z27, Z15
 	VFMADD231PS Z0, Z27, Z21
@@ -2931,7 +3096,12 @@ strip6row:
 	VFMADD231PS Z4, Z27, Z20
 	VFMADD231PS Z2, Z27, Z25
 	VFMADD231PS Z1, Z27, Z26
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	VFMADD231PS Z5, Z27, Z20
 	VFMADD231PS Z2, Z27, Z26
@@ -3016,7 +3186,12 @@ strip6end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VFMADD231PS Z3, Z27, Z15
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
@@ -3058,7 +3233,12 @@ strip6end:
 	VFMADD231PS Z7, Z27, Z14
 	VFMADD231PS Z5, Z27, Z19
 	VFMADD231PS Z4, Z27, Z20
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	VFMADD231PS Z5, Z27, Z20
 	MOVQ        104(AX), R8
@@ -3135,7 +3315,12 @@ strip6single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z3, Z27, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
 	VFMADD231PS Z4, Z27, Z9
@@ -3160,7 +3345,12 @@ strip6single:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z27
 	VFMADD231PS Z5, Z27, Z13
 	VFMADD231PS Z4, Z27, Z14
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z5, Z27, Z14
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -3189,7 +3379,12 @@ strip6last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
 	VFMADD231PS Z7, Z27, Z9
@@ -3214,7 +3409,12 @@ strip6last:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z27
 	VFMADD231PS Z8, Z27, Z13
 	VFMADD231PS Z7, Z27, Z14
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -3318,16 +3518,6 @@ strip1panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        2(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -3346,11 +3536,21 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z0, Z11, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z1, Z11, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z2, Z11, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -3371,11 +3571,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z3, Z11, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z4, Z11, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z5, Z11, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -3397,13 +3607,23 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z6, Z11, Z9
 	VFMADD231PS Z0, Z11, Z10
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z7, Z11, Z9
 	VFMADD231PS Z1, Z11, Z10
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z8, Z11, Z9
 	VFMADD231PS Z2, Z11, Z10
 	MOVQ        104(AX), R9
@@ -3448,11 +3668,21 @@ strip1last:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z11
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z6, Z11, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z11
 	VFMADD231PS Z7, Z11, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z11
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z11
 	VFMADD231PS Z8, Z11, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -3510,16 +3740,6 @@ strip4panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        8(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -3542,7 +3762,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z0, Z17, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
 	VFMADD231PS Z1, Z17, Z9
@@ -3563,7 +3788,12 @@ strip4panel:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z17
 	VFMADD231PS Z1, Z17, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z2, Z17, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -3594,7 +3824,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z3, Z17, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
 	VFMADD231PS Z4, Z17, Z9
@@ -3615,7 +3850,12 @@ strip4row:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z17
 	VFMADD231PS Z4, Z17, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z5, Z17, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -3650,7 +3890,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z6, Z17, Z9
 	VFMADD231PS Z0, Z17, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
@@ -3682,7 +3927,12 @@ strip4row:
 	VFMADD231PS Z7, Z17, Z12
 	VFMADD231PS Z1, Z17, Z16
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z8, Z17, Z12
 	VFMADD231PS Z2, Z17, Z16
 	MOVQ        104(AX), R9
@@ -3751,7 +4001,12 @@ strip4last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z17
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
 	VFMADD231PS Z6, Z17, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z17
 	VFMADD231PS Z7, Z17, Z9
@@ -3772,7 +4027,12 @@ strip4last:
 	VMOVUPS.Z   (R8)(R10*1), K1, Z17
 	VFMADD231PS Z7, Z17, Z12
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z17
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z17
 	VFMADD231PS Z8, Z17, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -5909,21 +6169,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y1, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y2, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y3, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -5932,21 +6192,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y4, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y6, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -5955,21 +6215,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y7, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y8, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y9, Y10, Y0
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -6058,10 +6318,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y4, Y13, Y0
@@ -6080,12 +6340,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y6, Y13, Y2
 	VFMADD231PS Y5, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y6, Y13, Y3
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -6095,10 +6355,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y7, Y13, Y0
@@ -6117,12 +6377,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y9, Y13, Y2
 	VFMADD231PS Y8, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y9, Y13, Y3
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -6132,10 +6392,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y10, Y13, Y0
@@ -6154,12 +6414,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y12, Y13, Y2
 	VFMADD231PS Y11, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y12, Y13, Y3
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -6265,10 +6525,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y5, Y14, Y0
@@ -6291,12 +6551,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y7, Y14, Y3
 	VFMADD231PS Y6, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y7, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -6306,10 +6566,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y8, Y14, Y0
@@ -6332,12 +6592,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y10, Y14, Y3
 	VFMADD231PS Y9, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y10, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -6347,10 +6607,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y11, Y14, Y0
@@ -6373,12 +6633,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y13, Y14, Y3
 	VFMADD231PS Y12, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y13, Y14, Y4
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -6491,10 +6751,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y6, Y15, Y0
@@ -6521,10 +6781,10 @@ strip6row:
 	VMOVUPS     (R9)(R10*2), Y15
 	VFMADD231PS Y8, Y15, Y4
 	VFMADD231PS Y7, Y15, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y8, Y15, Y5
@@ -6536,10 +6796,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y9, Y15, Y0
@@ -6566,10 +6826,10 @@ strip6row:
 	VMOVUPS     (R9)(R10*2), Y15
 	VFMADD231PS Y11, Y15, Y4
 	VFMADD231PS Y10, Y15, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y11, Y15, Y5
@@ -6581,10 +6841,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y12, Y15, Y0
@@ -6611,10 +6871,10 @@ strip6row:
 	VMOVUPS     (R9)(R10*2), Y15
 	VFMADD231PS Y14, Y15, Y4
 	VFMADD231PS Y13, Y15, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y14, Y15, Y5
@@ -6748,21 +7008,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y1, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y2, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y3, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -6771,21 +7031,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y4, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y6, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -6794,21 +7054,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y7, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y8, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y9, Y10, Y0
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -6908,10 +7168,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y4, Y13, Y0
@@ -6934,10 +7194,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y5, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y6, Y13, Y3
@@ -6949,10 +7209,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y7, Y13, Y0
@@ -6975,10 +7235,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y8, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y9, Y13, Y3
@@ -6990,10 +7250,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y10, Y13, Y0
@@ -7016,10 +7276,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y11, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y12, Y13, Y3

@@ -19658,16 +19658,6 @@ strip1panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        2(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -19686,11 +19676,21 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z0, Z12, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z12
 	VFMADD231PS Z1, Z12, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z2, Z12, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -19712,13 +19712,23 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z3, Z12, Z9
 	VFMADD231PS Z0, Z12, Z10
 	VMOVUPS.Z   (R9)(R10*1), K1, Z12
 	VFMADD231PS Z4, Z12, Z9
 	VFMADD231PS Z1, Z12, Z10
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z5, Z12, Z9
 	VFMADD231PS Z2, Z12, Z10
 	MOVQ        104(AX), R9
@@ -19743,7 +19753,12 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VFMADD231PS Z3, Z12, Z10
 	VFMADD231PS Z0, Z12, Z11
@@ -19751,7 +19766,12 @@ strip1row:
 	VFMADD231PS Z7, Z12, Z9
 	VFMADD231PS Z4, Z12, Z10
 	VFMADD231PS Z1, Z12, Z11
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	VFMADD231PS Z5, Z12, Z10
 	VFMADD231PS Z2, Z12, Z11
@@ -19799,13 +19819,23 @@ strip1end:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VFMADD231PS Z3, Z12, Z10
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z7, Z12, Z9
 	VFMADD231PS Z4, Z12, Z10
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	VFMADD231PS Z5, Z12, Z10
 	MOVQ        104(AX), R8
@@ -19850,11 +19880,21 @@ strip1single:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z3, Z12, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z4, Z12, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z5, Z12, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -19875,11 +19915,21 @@ strip1last:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z7, Z12, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -19936,16 +19986,6 @@ strip2panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        3(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -19966,7 +20006,12 @@ strip2panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z0, Z15, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z1, Z15, Z9
@@ -19974,7 +20019,12 @@ strip2panel:
 	VMOVUPS.Z   (R9)(R10*2), K1, Z15
 	VFMADD231PS Z2, Z15, Z9
 	VFMADD231PS Z1, Z15, Z10
-	VMOVUPS.Z   (R9)(R11*1), K3, Z15
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z15
 	VFMADD231PS Z2, Z15, Z10
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -20000,7 +20050,12 @@ strip2panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z3, Z15, Z9
 	VFMADD231PS Z0, Z15, Z11
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
@@ -20013,7 +20068,12 @@ strip2panel:
 	VFMADD231PS Z4, Z15, Z10
 	VFMADD231PS Z2, Z15, Z11
 	VFMADD231PS Z1, Z15, Z12
-	VMOVUPS.Z   (R9)(R11*1), K3, Z15
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z15
 	VFMADD231PS Z5, Z15, Z10
 	VFMADD231PS Z2, Z15, Z12
 	MOVQ        104(AX), R9
@@ -20042,7 +20102,12 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VFMADD231PS Z3, Z15, Z11
 	VFMADD231PS Z0, Z15, Z13
@@ -20060,7 +20125,12 @@ strip2row:
 	VFMADD231PS Z4, Z15, Z12
 	VFMADD231PS Z2, Z15, Z13
 	VFMADD231PS Z1, Z15, Z14
-	VMOVUPS.Z   (R9)(R11*1), K3, Z15
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z15
 	VFMADD231PS Z8, Z15, Z10
 	VFMADD231PS Z5, Z15, Z12
 	VFMADD231PS Z2, Z15, Z14
@@ -20116,7 +20186,12 @@ strip2end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z15
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VFMADD231PS Z3, Z15, Z11
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
@@ -20129,7 +20204,12 @@ strip2end:
 	VFMADD231PS Z7, Z15, Z10
 	VFMADD231PS Z5, Z15, Z11
 	VFMADD231PS Z4, Z15, Z12
-	VMOVUPS.Z   (R8)(R10*1), K3, Z15
+	LEAQ        3(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z15
 	VFMADD231PS Z8, Z15, Z10
 	VFMADD231PS Z5, Z15, Z12
 	MOVQ        104(AX), R8
@@ -20181,7 +20261,12 @@ strip2single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z15
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z3, Z15, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
 	VFMADD231PS Z4, Z15, Z9
@@ -20189,7 +20274,12 @@ strip2single:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z15
 	VFMADD231PS Z5, Z15, Z9
 	VFMADD231PS Z4, Z15, Z10
-	VMOVUPS.Z   (R8)(R10*1), K3, Z15
+	LEAQ        3(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z15
 	VFMADD231PS Z5, Z15, Z10
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -20213,7 +20303,12 @@ strip2last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z15
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
 	VFMADD231PS Z7, Z15, Z9
@@ -20221,7 +20316,12 @@ strip2last:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z15
 	VFMADD231PS Z8, Z15, Z9
 	VFMADD231PS Z7, Z15, Z10
-	VMOVUPS.Z   (R8)(R10*1), K3, Z15
+	LEAQ        3(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z15
 	VFMADD231PS Z8, Z15, Z10
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -20283,16 +20383,6 @@ strip3panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        4(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -20314,7 +20404,12 @@ strip3panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z18
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z18
 	VFMADD231PS Z0, Z18, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z18
 	VFMADD231PS Z1, Z18, Z9
@@ -20327,7 +20422,12 @@ strip3panel:
 	VFMADD231PS Z2, Z18, Z10
 	VFMADD231PS Z1, Z18, Z11
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z18
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z18
 	VFMADD231PS Z2, Z18, Z11
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -20356,7 +20456,12 @@ strip3panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z18
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z18
 	VFMADD231PS Z3, Z18, Z9
 	VFMADD231PS Z0, Z18, Z12
 	VMOVUPS.Z   (R9)(R10*1), K1, Z18
@@ -20377,7 +20482,12 @@ strip3panel:
 	VFMADD231PS Z2, Z18, Z13
 	VFMADD231PS Z1, Z18, Z14
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z18
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z18
 	VFMADD231PS Z5, Z18, Z11
 	VFMADD231PS Z2, Z18, Z14
 	MOVQ        104(AX), R9
@@ -20409,7 +20519,12 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z18
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z18
 	VFMADD231PS Z6, Z18, Z9
 	VFMADD231PS Z3, Z18, Z12
 	VFMADD231PS Z0, Z18, Z15
@@ -20438,7 +20553,12 @@ strip3row:
 	VFMADD231PS Z2, Z18, Z16
 	VFMADD231PS Z1, Z18, Z17
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z18
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z18
 	VFMADD231PS Z8, Z18, Z11
 	VFMADD231PS Z5, Z18, Z14
 	VFMADD231PS Z2, Z18, Z17
@@ -20501,7 +20621,12 @@ strip3end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z18
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z6, Z18, Z9
 	VFMADD231PS Z3, Z18, Z12
 	VMOVUPS.Z   (R8)(R9*1), K1, Z18
@@ -20522,7 +20647,12 @@ strip3end:
 	VFMADD231PS Z5, Z18, Z13
 	VFMADD231PS Z4, Z18, Z14
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z18
+	LEAQ        4(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z18
 	VFMADD231PS Z8, Z18, Z11
 	VFMADD231PS Z5, Z18, Z14
 	MOVQ        104(AX), R8
@@ -20580,7 +20710,12 @@ strip3single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z18
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z3, Z18, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z18
 	VFMADD231PS Z4, Z18, Z9
@@ -20593,7 +20728,12 @@ strip3single:
 	VFMADD231PS Z5, Z18, Z10
 	VFMADD231PS Z4, Z18, Z11
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z18
+	LEAQ        4(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z18
 	VFMADD231PS Z5, Z18, Z11
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -20619,7 +20759,12 @@ strip3last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z18
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z6, Z18, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z18
 	VFMADD231PS Z7, Z18, Z9
@@ -20632,7 +20777,12 @@ strip3last:
 	VFMADD231PS Z8, Z18, Z10
 	VFMADD231PS Z7, Z18, Z11
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z18
+	LEAQ        4(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z18
 	VFMADD231PS Z8, Z18, Z11
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -20699,16 +20849,6 @@ strip4panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        5(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -20731,7 +20871,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z0, Z21, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
 	VFMADD231PS Z1, Z21, Z9
@@ -20748,7 +20893,12 @@ strip4panel:
 	VMOVUPS.Z   (R9), K1, Z21
 	VFMADD231PS Z2, Z21, Z11
 	VFMADD231PS Z1, Z21, Z12
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z2, Z21, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -20779,7 +20929,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z3, Z21, Z9
 	VFMADD231PS Z0, Z21, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
@@ -20807,7 +20962,12 @@ strip4panel:
 	VFMADD231PS Z4, Z21, Z12
 	VFMADD231PS Z2, Z21, Z15
 	VFMADD231PS Z1, Z21, Z16
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z5, Z21, Z12
 	VFMADD231PS Z2, Z21, Z16
 	MOVQ        104(AX), R9
@@ -20841,7 +21001,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VFMADD231PS Z3, Z21, Z13
 	VFMADD231PS Z0, Z21, Z17
@@ -20880,7 +21045,12 @@ strip4row:
 	VFMADD231PS Z4, Z21, Z16
 	VFMADD231PS Z2, Z21, Z19
 	VFMADD231PS Z1, Z21, Z20
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	VFMADD231PS Z5, Z21, Z16
 	VFMADD231PS Z2, Z21, Z20
@@ -20951,7 +21121,12 @@ strip4end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VFMADD231PS Z3, Z21, Z13
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
@@ -20979,7 +21154,12 @@ strip4end:
 	VFMADD231PS Z7, Z21, Z12
 	VFMADD231PS Z5, Z21, Z15
 	VFMADD231PS Z4, Z21, Z16
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	VFMADD231PS Z5, Z21, Z16
 	MOVQ        104(AX), R8
@@ -21044,7 +21224,12 @@ strip4single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z3, Z21, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
 	VFMADD231PS Z4, Z21, Z9
@@ -21061,7 +21246,12 @@ strip4single:
 	VMOVUPS.Z   (R8), K1, Z21
 	VFMADD231PS Z5, Z21, Z11
 	VFMADD231PS Z4, Z21, Z12
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z5, Z21, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -21088,7 +21278,12 @@ strip4last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
 	VFMADD231PS Z7, Z21, Z9
@@ -21105,7 +21300,12 @@ strip4last:
 	VMOVUPS.Z   (R8), K1, Z21
 	VFMADD231PS Z8, Z21, Z11
 	VFMADD231PS Z7, Z21, Z12
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -21178,16 +21378,6 @@ strip5panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        6(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -21211,7 +21401,12 @@ strip5panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z0, Z24, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
 	VFMADD231PS Z1, Z24, Z9
@@ -21232,7 +21427,12 @@ strip5panel:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
 	VFMADD231PS Z2, Z24, Z12
 	VFMADD231PS Z1, Z24, Z13
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z2, Z24, Z13
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -21265,7 +21465,12 @@ strip5panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z3, Z24, Z9
 	VFMADD231PS Z0, Z24, Z14
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
@@ -21300,7 +21505,12 @@ strip5panel:
 	VFMADD231PS Z4, Z24, Z13
 	VFMADD231PS Z2, Z24, Z17
 	VFMADD231PS Z1, Z24, Z18
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z5, Z24, Z13
 	VFMADD231PS Z2, Z24, Z18
 	MOVQ        104(AX), R9
@@ -21336,7 +21546,12 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VFMADD231PS Z3, Z24, Z14
 	VFMADD231PS Z0, Z24, Z19
@@ -21385,7 +21600,12 @@ strip5row:
 	VFMADD231PS Z4, Z24, Z18
 	VFMADD231PS Z2, Z24, Z22
 	VFMADD231PS Z1, Z24, Z23
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	VFMADD231PS Z5, Z24, Z18
 	VFMADD231PS Z2, Z24, Z23
@@ -21464,7 +21684,12 @@ strip5end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VFMADD231PS Z3, Z24, Z14
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
@@ -21499,7 +21724,12 @@ strip5end:
 	VFMADD231PS Z7, Z24, Z13
 	VFMADD231PS Z5, Z24, Z17
 	VFMADD231PS Z4, Z24, Z18
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	VFMADD231PS Z5, Z24, Z18
 	MOVQ        104(AX), R8
@@ -21571,7 +21801,12 @@ strip5single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z3, Z24, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z4, Z24, Z9
@@ -21592,7 +21827,12 @@ strip5single:
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z5, Z24, Z12
 	VFMADD231PS Z4, Z24, Z13
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z5, Z24, Z13
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -21620,7 +21860,12 @@ strip5last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z7, Z24, Z9
@@ -21641,7 +21886,12 @@ strip5last:
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z8, Z24, Z12
 	VFMADD231PS Z7, Z24, Z13
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -21720,16 +21970,6 @@ strip6panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        7(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -21754,7 +21994,12 @@ strip6panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z0, Z27, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z27
 	VFMADD231PS Z1, Z27, Z9
@@ -21779,7 +22024,12 @@ strip6panel:
 	VMOVUPS.Z   (R9)(R10*2), K1, Z27
 	VFMADD231PS Z2, Z27, Z13
 	VFMADD231PS Z1, Z27, Z14
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z2, Z27, Z14
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -21814,7 +22064,12 @@ strip6panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z3, Z27, Z9
 	VFMADD231PS Z0, Z27, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z27
@@ -21856,7 +22111,12 @@ strip6panel:
 	VFMADD231PS Z4, Z27, Z14
 	VFMADD231PS Z2, Z27, Z19
 	VFMADD231PS Z1, Z27, Z20
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z5, Z27, Z14
 	VFMADD231PS Z2, Z27, Z20
 	MOVQ        104(AX), R9
@@ -21894,7 +22154,12 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VFMADD231PS Z3, Z27, Z15
 	VFMADD231PS Z0, Z27, Z21
@@ -21953,7 +22218,12 @@ strip6row:
 	VFMADD231PS Z4, Z27, Z20
 	VFMADD231PS Z2, Z27, Z25
 	VFMADD231PS Z1, Z27, Z26
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	VFMADD231PS Z5, Z27, Z20
 	VFMADD231PS Z2, Z27, Z26
@@ -22038,7 +22308,12 @@ strip6end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VFMADD231PS Z3, Z27, Z15
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
@@ -22080,7 +22355,12 @@ strip6end:
 	VFMADD231PS Z7, Z27, Z14
 	VFMADD231PS Z5, Z27, Z19
 	VFMADD231PS Z4, Z27, Z20
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	VFMADD231PS Z5, Z27, Z20
 	MOVQ        104(AX), R8
@@ -22157,7 +22437,12 @@ strip6single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z3, Z27, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
 	VFMADD231PS Z4, Z27, Z9
@@ -22182,7 +22467,12 @@ strip6single:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z27
 	VFMADD231PS Z5, Z27, Z13
 	VFMADD231PS Z4, Z27, Z14
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z5, Z27, Z14
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -22211,7 +22501,12 @@ strip6last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
 	VFMADD231PS Z7, Z27, Z9
@@ -22236,7 +22531,12 @@ strip6last:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z27
 	VFMADD231PS Z8, Z27, Z13
 	VFMADD231PS Z7, Z27, Z14
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -22319,16 +22619,6 @@ strip7panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        8(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -22354,7 +22644,12 @@ strip7panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z30
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z30
 	VFMADD231PS Z0, Z30, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z30
 	VFMADD231PS Z1, Z30, Z9
@@ -22384,7 +22679,12 @@ strip7panel:
 	VFMADD231PS Z2, Z30, Z14
 	VFMADD231PS Z1, Z30, Z15
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z30
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z30
 	VFMADD231PS Z2, Z30, Z15
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -22422,7 +22722,12 @@ strip7panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z30
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z30
 	VFMADD231PS Z3, Z30, Z9
 	VFMADD231PS Z0, Z30, Z16
 	VMOVUPS.Z   (R9)(R10*1), K1, Z30
@@ -22472,7 +22777,12 @@ strip7panel:
 	VFMADD231PS Z2, Z30, Z21
 	VFMADD231PS Z1, Z30, Z22
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z30
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z30
 	VFMADD231PS Z5, Z30, Z15
 	VFMADD231PS Z2, Z30, Z22
 	MOVQ        104(AX), R9
@@ -22513,7 +22823,12 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z30
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z30
 	VFMADD231PS Z6, Z30, Z9
 	VFMADD231PS Z3, Z30, Z16
 	VFMADD231PS Z0, Z30, Z23
@@ -22583,7 +22898,12 @@ strip7row:
 	VFMADD231PS Z2, Z30, Z28
 	VFMADD231PS Z1, Z30, Z29
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z30
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z30
 	VFMADD231PS Z8, Z30, Z15
 	VFMADD231PS Z5, Z30, Z22
 	VFMADD231PS Z2, Z30, Z29
@@ -22675,7 +22995,12 @@ strip7end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z30
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z30
 	VFMADD231PS Z6, Z30, Z9
 	VFMADD231PS Z3, Z30, Z16
 	VMOVUPS.Z   (R8)(R9*1), K1, Z30
@@ -22725,7 +23050,12 @@ strip7end:
 	VFMADD231PS Z5, Z30, Z21
 	VFMADD231PS Z4, Z30, Z22
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z30
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z30
 	VFMADD231PS Z8, Z30, Z15
 	VFMADD231PS Z5, Z30, Z22
 	MOVQ        104(AX), R8
@@ -22808,7 +23138,12 @@ strip7single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z30
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z30
 	VFMADD231PS Z3, Z30, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z30
 	VFMADD231PS Z4, Z30, Z9
@@ -22838,7 +23173,12 @@ strip7single:
 	VFMADD231PS Z5, Z30, Z14
 	VFMADD231PS Z4, Z30, Z15
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z30
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z30
 	VFMADD231PS Z5, Z30, Z15
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -22869,7 +23209,12 @@ strip7last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z30
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z30
 	VFMADD231PS Z6, Z30, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z30
 	VFMADD231PS Z7, Z30, Z9
@@ -22899,7 +23244,12 @@ strip7last:
 	VFMADD231PS Z8, Z30, Z14
 	VFMADD231PS Z7, Z30, Z15
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z30
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z30
 	VFMADD231PS Z8, Z30, Z15
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -23018,16 +23368,6 @@ strip1panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        2(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -23046,11 +23386,21 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z0, Z11, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z1, Z11, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z2, Z11, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -23071,11 +23421,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z3, Z11, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z4, Z11, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z5, Z11, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -23097,13 +23457,23 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z6, Z11, Z9
 	VFMADD231PS Z0, Z11, Z10
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z7, Z11, Z9
 	VFMADD231PS Z1, Z11, Z10
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z8, Z11, Z9
 	VFMADD231PS Z2, Z11, Z10
 	MOVQ        104(AX), R9
@@ -23148,11 +23518,21 @@ strip1last:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z11
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z6, Z11, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z11
 	VFMADD231PS Z7, Z11, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z11
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z11
 	VFMADD231PS Z8, Z11, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -23210,16 +23590,6 @@ strip2panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        4(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -23240,7 +23610,12 @@ strip2panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z0, Z13, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z13
 	VFMADD231PS Z1, Z13, Z9
@@ -23250,7 +23625,12 @@ strip2panel:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z13
 	VFMADD231PS Z1, Z13, Z10
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z13
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z13
 	VFMADD231PS Z2, Z13, Z10
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -23276,7 +23656,12 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z3, Z13, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z13
 	VFMADD231PS Z4, Z13, Z9
@@ -23286,7 +23671,12 @@ strip2row:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z13
 	VFMADD231PS Z4, Z13, Z10
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z13
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z13
 	VFMADD231PS Z5, Z13, Z10
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -23314,7 +23704,12 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z6, Z13, Z9
 	VFMADD231PS Z0, Z13, Z11
 	VMOVUPS.Z   (R9)(R10*1), K1, Z13
@@ -23329,7 +23724,12 @@ strip2row:
 	VFMADD231PS Z7, Z13, Z10
 	VFMADD231PS Z1, Z13, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z13
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z13
 	VFMADD231PS Z8, Z13, Z10
 	VFMADD231PS Z2, Z13, Z12
 	MOVQ        104(AX), R9
@@ -23383,7 +23783,12 @@ strip2last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z13
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
 	VFMADD231PS Z6, Z13, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z13
 	VFMADD231PS Z7, Z13, Z9
@@ -23393,7 +23798,12 @@ strip2last:
 	VMOVUPS.Z   (R8)(R10*1), K1, Z13
 	VFMADD231PS Z7, Z13, Z10
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z13
+	LEAQ        4(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z13
 	VFMADD231PS Z8, Z13, Z10
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -23458,16 +23868,6 @@ strip3panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        6(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -23489,7 +23889,12 @@ strip3panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z0, Z15, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z1, Z15, Z9
@@ -23504,7 +23909,12 @@ strip3panel:
 	VFMADD231PS Z0, Z15, Z11
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z1, Z15, Z11
-	VMOVUPS.Z   (R9)(R10*2), K3, Z15
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z15
 	VFMADD231PS Z2, Z15, Z11
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -23532,7 +23942,12 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z3, Z15, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z4, Z15, Z9
@@ -23547,7 +23962,12 @@ strip3row:
 	VFMADD231PS Z3, Z15, Z11
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z4, Z15, Z11
-	VMOVUPS.Z   (R9)(R10*2), K3, Z15
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z15
 	VFMADD231PS Z5, Z15, Z11
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -23578,7 +23998,12 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VFMADD231PS Z0, Z15, Z12
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
@@ -23601,7 +24026,12 @@ strip3row:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z7, Z15, Z11
 	VFMADD231PS Z1, Z15, Z14
-	VMOVUPS.Z   (R9)(R10*2), K3, Z15
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z15
 	VFMADD231PS Z8, Z15, Z11
 	VFMADD231PS Z2, Z15, Z14
 	MOVQ        104(AX), R9
@@ -23661,7 +24091,12 @@ strip3last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z15
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
 	VFMADD231PS Z7, Z15, Z9
@@ -23676,7 +24111,12 @@ strip3last:
 	VFMADD231PS Z6, Z15, Z11
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
 	VFMADD231PS Z7, Z15, Z11
-	VMOVUPS.Z   (R8)(R9*2), K3, Z15
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z15
 	VFMADD231PS Z8, Z15, Z11
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -23746,16 +24186,6 @@ strip4panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        8(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -23778,7 +24208,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z0, Z17, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
 	VFMADD231PS Z1, Z17, Z9
@@ -23799,7 +24234,12 @@ strip4panel:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z17
 	VFMADD231PS Z1, Z17, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z2, Z17, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -23830,7 +24270,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z3, Z17, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
 	VFMADD231PS Z4, Z17, Z9
@@ -23851,7 +24296,12 @@ strip4row:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z17
 	VFMADD231PS Z4, Z17, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z5, Z17, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -23886,7 +24336,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z6, Z17, Z9
 	VFMADD231PS Z0, Z17, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
@@ -23918,7 +24373,12 @@ strip4row:
 	VFMADD231PS Z7, Z17, Z12
 	VFMADD231PS Z1, Z17, Z16
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z8, Z17, Z12
 	VFMADD231PS Z2, Z17, Z16
 	MOVQ        104(AX), R9
@@ -23987,7 +24447,12 @@ strip4last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z17
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
 	VFMADD231PS Z6, Z17, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z17
 	VFMADD231PS Z7, Z17, Z9
@@ -24008,7 +24473,12 @@ strip4last:
 	VMOVUPS.Z   (R8)(R10*1), K1, Z17
 	VFMADD231PS Z7, Z17, Z12
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z17
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z17
 	VFMADD231PS Z8, Z17, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -24086,16 +24556,6 @@ strip5panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        10(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -24119,7 +24579,12 @@ strip5panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z0, Z19, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z1, Z19, Z9
@@ -24145,7 +24610,12 @@ strip5panel:
 	VFMADD231PS Z0, Z19, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z1, Z19, Z13
-	VMOVUPS.Z   (R9)(R10*2), K3, Z19
+	LEAQ        10(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z19
 	VFMADD231PS Z2, Z19, Z13
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -24178,7 +24648,12 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z3, Z19, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z4, Z19, Z9
@@ -24204,7 +24679,12 @@ strip5row:
 	VFMADD231PS Z3, Z19, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z4, Z19, Z13
-	VMOVUPS.Z   (R9)(R10*2), K3, Z19
+	LEAQ        10(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z19
 	VFMADD231PS Z5, Z19, Z13
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -24242,7 +24722,12 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z6, Z19, Z9
 	VFMADD231PS Z0, Z19, Z14
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
@@ -24282,7 +24767,12 @@ strip5row:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z7, Z19, Z13
 	VFMADD231PS Z1, Z19, Z18
-	VMOVUPS.Z   (R9)(R10*2), K3, Z19
+	LEAQ        10(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z19
 	VFMADD231PS Z8, Z19, Z13
 	VFMADD231PS Z2, Z19, Z18
 	MOVQ        104(AX), R9
@@ -24359,7 +24849,12 @@ strip5last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z19
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z19
 	VFMADD231PS Z6, Z19, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z19
 	VFMADD231PS Z7, Z19, Z9
@@ -24385,7 +24880,12 @@ strip5last:
 	VFMADD231PS Z6, Z19, Z13
 	VMOVUPS.Z   (R8)(R9*1), K1, Z19
 	VFMADD231PS Z7, Z19, Z13
-	VMOVUPS.Z   (R8)(R9*2), K3, Z19
+	LEAQ        10(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z19
 	VFMADD231PS Z8, Z19, Z13
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -24470,16 +24970,6 @@ strip6panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        12(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -24504,7 +24994,12 @@ strip6panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z0, Z21, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
 	VFMADD231PS Z1, Z21, Z9
@@ -24536,7 +25031,12 @@ strip6panel:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z21
 	VFMADD231PS Z1, Z21, Z14
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z21
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z2, Z21, Z14
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -24572,7 +25072,12 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z3, Z21, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
 	VFMADD231PS Z4, Z21, Z9
@@ -24604,7 +25109,12 @@ strip6row:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z21
 	VFMADD231PS Z4, Z21, Z14
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z21
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z5, Z21, Z14
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -24646,7 +25156,12 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VFMADD231PS Z0, Z21, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
@@ -24695,7 +25210,12 @@ strip6row:
 	VFMADD231PS Z7, Z21, Z14
 	VFMADD231PS Z1, Z21, Z20
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z21
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z8, Z21, Z14
 	VFMADD231PS Z2, Z21, Z20
 	MOVQ        104(AX), R9
@@ -24779,7 +25299,12 @@ strip6last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
 	VFMADD231PS Z7, Z21, Z9
@@ -24811,7 +25336,12 @@ strip6last:
 	VMOVUPS.Z   (R8)(R10*1), K1, Z21
 	VFMADD231PS Z7, Z21, Z14
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z21
+	LEAQ        12(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z21
 	VFMADD231PS Z8, Z21, Z14
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -24902,16 +25432,6 @@ strip7panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        14(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VMOVUPS     64(SI), Z0
 	VMOVUPS     128(SI), Z1
@@ -24937,7 +25457,12 @@ strip7panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z23
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z23
 	VFMADD231PS Z0, Z23, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z1, Z23, Z9
@@ -24974,7 +25499,12 @@ strip7panel:
 	VFMADD231PS Z0, Z23, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z1, Z23, Z15
-	VMOVUPS.Z   (R9)(R10*2), K3, Z23
+	LEAQ        14(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z23
 	VFMADD231PS Z2, Z23, Z15
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -25012,7 +25542,12 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z23
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z23
 	VFMADD231PS Z3, Z23, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z4, Z23, Z9
@@ -25049,7 +25584,12 @@ strip7row:
 	VFMADD231PS Z3, Z23, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z4, Z23, Z15
-	VMOVUPS.Z   (R9)(R10*2), K3, Z23
+	LEAQ        14(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z23
 	VFMADD231PS Z5, Z23, Z15
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -25094,7 +25634,12 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z23
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z23
 	VFMADD231PS Z6, Z23, Z9
 	VFMADD231PS Z0, Z23, Z16
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
@@ -25151,7 +25696,12 @@ strip7row:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z7, Z23, Z15
 	VFMADD231PS Z1, Z23, Z22
-	VMOVUPS.Z   (R9)(R10*2), K3, Z23
+	LEAQ        14(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z23
 	VFMADD231PS Z8, Z23, Z15
 	VFMADD231PS Z2, Z23, Z22
 	MOVQ        104(AX), R9
@@ -25241,7 +25791,12 @@ strip7last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z23
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
 	VFMADD231PS Z6, Z23, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z23
 	VFMADD231PS Z7, Z23, Z9
@@ -25278,7 +25833,12 @@ strip7last:
 	VFMADD231PS Z6, Z23, Z15
 	VMOVUPS.Z   (R8)(R9*1), K1, Z23
 	VFMADD231PS Z7, Z23, Z15
-	VMOVUPS.Z   (R8)(R9*2), K3, Z23
+	LEAQ        14(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z23
 	VFMADD231PS Z8, Z23, Z15
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -25363,7 +25923,7 @@ done:
 
 // func depthwiseStripsF32w5s1AVX512(a *depthwiseStripsArgs)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·depthwiseStripsF32w5s1AVX512(SB), NOSPLIT, $0-8
+TEXT ·depthwiseStripsF32w5s1AVX512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 	XORQ CX, CX
 
@@ -25417,26 +25977,6 @@ strip1panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    3(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    4(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -25462,16 +26002,36 @@ strip1first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z7
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z2, Z7, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z7
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z3, Z7, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z7
 	VFMADD231PS Z4, Z7, Z0
-	VMOVUPS.Z   (R10)(R13*1), K4, Z7
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z7
 	VFMADD231PS Z5, Z7, Z0
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z7
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z7
 	VFMADD231PS Z6, Z7, Z0
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -25502,20 +26062,40 @@ strip1both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z12
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z12
 	VFMADD231PS Z2, Z12, Z0
 	VFMADD231PS Z7, Z12, Z1
-	VMOVUPS.Z   (R12)(R13*1), K3, Z12
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z12
 	VFMADD231PS Z3, Z12, Z0
 	VFMADD231PS Z8, Z12, Z1
 	VMOVUPS.Z   (R12)(R13*2), K1, Z12
 	VFMADD231PS Z4, Z12, Z0
 	VFMADD231PS Z9, Z12, Z1
-	VMOVUPS.Z   (R12)(R14*1), K4, Z12
+	LEAQ        3(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z12
 	VFMADD231PS Z5, Z12, Z0
 	VFMADD231PS Z10, Z12, Z1
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z12
+	LEAQ        4(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z12
 	VFMADD231PS Z6, Z12, Z0
 	VFMADD231PS Z11, Z12, Z1
 	ADDQ        $+24, DX
@@ -25537,16 +26117,36 @@ strip1second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z7
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z2, Z7, Z1
-	VMOVUPS.Z   (R9)(R12*1), K3, Z7
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z3, Z7, Z1
 	VMOVUPS.Z   (R9)(R12*2), K1, Z7
 	VFMADD231PS Z4, Z7, Z1
-	VMOVUPS.Z   (R9)(R13*1), K4, Z7
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z7
 	VFMADD231PS Z5, Z7, Z1
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z7
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z7
 	VFMADD231PS Z6, Z7, Z1
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -25665,26 +26265,6 @@ strip2panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    4(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    5(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -25711,9 +26291,19 @@ strip2first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z9
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z4, Z9, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z9
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z5, Z9, Z0
 	VFMADD231PS Z4, Z9, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z9
@@ -25723,10 +26313,20 @@ strip2first:
 	VFMADD231PS Z7, Z9, Z0
 	VFMADD231PS Z6, Z9, Z1
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K4, Z9
+	LEAQ        4(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z9
 	VFMADD231PS Z8, Z9, Z0
 	VFMADD231PS Z7, Z9, Z1
-	VMOVUPS.Z   (R10)(R12*1), K5, Z9
+	LEAQ        5(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*1), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z8, Z9, Z1
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -25758,10 +26358,20 @@ strip2both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z14
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z14
 	VFMADD231PS Z4, Z14, Z0
 	VFMADD231PS Z9, Z14, Z2
-	VMOVUPS.Z   (R12)(R13*1), K3, Z14
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z14
 	VFMADD231PS Z5, Z14, Z0
 	VFMADD231PS Z4, Z14, Z1
 	VFMADD231PS Z10, Z14, Z2
@@ -25777,12 +26387,22 @@ strip2both:
 	VFMADD231PS Z12, Z14, Z2
 	VFMADD231PS Z11, Z14, Z3
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K4, Z14
+	LEAQ        4(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z8, Z14, Z0
 	VFMADD231PS Z7, Z14, Z1
 	VFMADD231PS Z13, Z14, Z2
 	VFMADD231PS Z12, Z14, Z3
-	VMOVUPS.Z   (R12)(R13*1), K5, Z14
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*1), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z14
 	VFMADD231PS Z8, Z14, Z1
 	VFMADD231PS Z13, Z14, Z3
 	ADDQ        $+24, DX
@@ -25804,9 +26424,19 @@ strip2second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z9
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z4, Z9, Z2
-	VMOVUPS.Z   (R9)(R12*1), K3, Z9
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z5, Z9, Z2
 	VFMADD231PS Z4, Z9, Z3
 	VMOVUPS.Z   (R9)(R12*2), K1, Z9
@@ -25816,10 +26446,20 @@ strip2second:
 	VFMADD231PS Z7, Z9, Z2
 	VFMADD231PS Z6, Z9, Z3
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K4, Z9
+	LEAQ        4(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z9
 	VFMADD231PS Z8, Z9, Z2
 	VFMADD231PS Z7, Z9, Z3
-	VMOVUPS.Z   (R9)(R12*1), K5, Z9
+	LEAQ        5(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*1), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z8, Z9, Z3
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -25948,26 +26588,6 @@ strip3panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    5(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    6(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -25995,9 +26615,19 @@ strip3first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z11
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z6, Z11, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z11
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z7, Z11, Z0
 	VFMADD231PS Z6, Z11, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z11
@@ -26013,10 +26643,20 @@ strip3first:
 	VFMADD231PS Z10, Z11, Z0
 	VFMADD231PS Z9, Z11, Z1
 	VFMADD231PS Z8, Z11, Z2
-	VMOVUPS.Z   (R10)(R12*1), K4, Z11
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z11
 	VFMADD231PS Z10, Z11, Z1
 	VFMADD231PS Z9, Z11, Z2
-	VMOVUPS.Z   (R10)(R12*2), K5, Z11
+	LEAQ        6(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z11
 	VFMADD231PS Z10, Z11, Z2
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -26049,10 +26689,20 @@ strip3both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z16
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z16
 	VFMADD231PS Z6, Z16, Z0
 	VFMADD231PS Z11, Z16, Z3
-	VMOVUPS.Z   (R12)(R13*1), K3, Z16
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z16
 	VFMADD231PS Z7, Z16, Z0
 	VFMADD231PS Z6, Z16, Z1
 	VFMADD231PS Z12, Z16, Z3
@@ -26079,12 +26729,22 @@ strip3both:
 	VFMADD231PS Z15, Z16, Z3
 	VFMADD231PS Z14, Z16, Z4
 	VFMADD231PS Z13, Z16, Z5
-	VMOVUPS.Z   (R12)(R13*1), K4, Z16
+	LEAQ        5(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z10, Z16, Z1
 	VFMADD231PS Z9, Z16, Z2
 	VFMADD231PS Z15, Z16, Z4
 	VFMADD231PS Z14, Z16, Z5
-	VMOVUPS.Z   (R12)(R13*2), K5, Z16
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z16
 	VFMADD231PS Z10, Z16, Z2
 	VFMADD231PS Z15, Z16, Z5
 	ADDQ        $+24, DX
@@ -26106,9 +26766,19 @@ strip3second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z6, Z11, Z3
-	VMOVUPS.Z   (R9)(R12*1), K3, Z11
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z7, Z11, Z3
 	VFMADD231PS Z6, Z11, Z4
 	VMOVUPS.Z   (R9)(R12*2), K1, Z11
@@ -26124,10 +26794,20 @@ strip3second:
 	VFMADD231PS Z10, Z11, Z3
 	VFMADD231PS Z9, Z11, Z4
 	VFMADD231PS Z8, Z11, Z5
-	VMOVUPS.Z   (R9)(R12*1), K4, Z11
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z11
 	VFMADD231PS Z10, Z11, Z4
 	VFMADD231PS Z9, Z11, Z5
-	VMOVUPS.Z   (R9)(R12*2), K5, Z11
+	LEAQ        6(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z11
 	VFMADD231PS Z10, Z11, Z5
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -26266,26 +26946,6 @@ strip4panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    6(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    7(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -26314,9 +26974,19 @@ strip4first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VFMADD231PS Z8, Z13, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z13
@@ -26338,10 +27008,20 @@ strip4first:
 	VFMADD231PS Z12, Z13, Z1
 	VFMADD231PS Z11, Z13, Z2
 	VFMADD231PS Z10, Z13, Z3
-	VMOVUPS.Z   (R10)(R12*2), K4, Z13
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z12, Z13, Z2
 	VFMADD231PS Z11, Z13, Z3
-	VMOVUPS.Z   (R10)(R13*1), K5, Z13
+	LEAQ        7(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10)(R13*1), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z13
 	VFMADD231PS Z12, Z13, Z3
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -26375,10 +27055,20 @@ strip4both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z18
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z18
 	VFMADD231PS Z8, Z18, Z0
 	VFMADD231PS Z13, Z18, Z4
-	VMOVUPS.Z   (R12)(R13*1), K3, Z18
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z18
 	VFMADD231PS Z9, Z18, Z0
 	VFMADD231PS Z8, Z18, Z1
 	VFMADD231PS Z14, Z18, Z4
@@ -26416,12 +27106,22 @@ strip4both:
 	VFMADD231PS Z17, Z18, Z5
 	VFMADD231PS Z16, Z18, Z6
 	VFMADD231PS Z15, Z18, Z7
-	VMOVUPS.Z   (R12)(R13*2), K4, Z18
+	LEAQ        6(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*2), R13
+	CMOVQCS     R13, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z12, Z18, Z2
 	VFMADD231PS Z11, Z18, Z3
 	VFMADD231PS Z17, Z18, Z6
 	VFMADD231PS Z16, Z18, Z7
-	VMOVUPS.Z   (R12)(R14*1), K5, Z18
+	LEAQ        7(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12)(R14*1), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z18
 	VFMADD231PS Z12, Z18, Z3
 	VFMADD231PS Z17, Z18, Z7
 	ADDQ        $+24, DX
@@ -26443,9 +27143,19 @@ strip4second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z4
-	VMOVUPS.Z   (R9)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z4
 	VFMADD231PS Z8, Z13, Z5
 	VMOVUPS.Z   (R9)(R12*2), K1, Z13
@@ -26467,10 +27177,20 @@ strip4second:
 	VFMADD231PS Z12, Z13, Z5
 	VFMADD231PS Z11, Z13, Z6
 	VFMADD231PS Z10, Z13, Z7
-	VMOVUPS.Z   (R9)(R12*2), K4, Z13
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z12, Z13, Z6
 	VFMADD231PS Z11, Z13, Z7
-	VMOVUPS.Z   (R9)(R13*1), K5, Z13
+	LEAQ        7(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9)(R13*1), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z13
 	VFMADD231PS Z12, Z13, Z7
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -26624,26 +27344,6 @@ strip5panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    7(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    8(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -26673,9 +27373,19 @@ strip5first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z0
 	VFMADD231PS Z10, Z15, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z15
@@ -26703,11 +27413,21 @@ strip5first:
 	VFMADD231PS Z14, Z15, Z2
 	VFMADD231PS Z13, Z15, Z3
 	VFMADD231PS Z12, Z15, Z4
-	VMOVUPS.Z   (R10)(R13*1), K4, Z15
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z14, Z15, Z3
 	VFMADD231PS Z13, Z15, Z4
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z15
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z14, Z15, Z4
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -26742,10 +27462,20 @@ strip5both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z20
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z20
 	VFMADD231PS Z10, Z20, Z0
 	VFMADD231PS Z15, Z20, Z5
-	VMOVUPS.Z   (R12)(R13*1), K3, Z20
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z20
 	VFMADD231PS Z11, Z20, Z0
 	VFMADD231PS Z10, Z20, Z1
 	VFMADD231PS Z16, Z20, Z5
@@ -26794,13 +27524,23 @@ strip5both:
 	VFMADD231PS Z19, Z20, Z7
 	VFMADD231PS Z18, Z20, Z8
 	VFMADD231PS Z17, Z20, Z9
-	VMOVUPS.Z   (R12)(R14*1), K4, Z20
+	LEAQ        7(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z20
 	VFMADD231PS Z14, Z20, Z3
 	VFMADD231PS Z13, Z20, Z4
 	VFMADD231PS Z19, Z20, Z8
 	VFMADD231PS Z18, Z20, Z9
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z20
+	LEAQ        8(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z20
 	VFMADD231PS Z14, Z20, Z4
 	VFMADD231PS Z19, Z20, Z9
 	ADDQ        $+24, DX
@@ -26822,9 +27562,19 @@ strip5second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z5
-	VMOVUPS.Z   (R9)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z5
 	VFMADD231PS Z10, Z15, Z6
 	VMOVUPS.Z   (R9)(R12*2), K1, Z15
@@ -26852,11 +27602,21 @@ strip5second:
 	VFMADD231PS Z14, Z15, Z7
 	VFMADD231PS Z13, Z15, Z8
 	VFMADD231PS Z12, Z15, Z9
-	VMOVUPS.Z   (R9)(R13*1), K4, Z15
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z14, Z15, Z8
 	VFMADD231PS Z13, Z15, Z9
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z15
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z14, Z15, Z9
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -27027,26 +27787,6 @@ strip6panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    8(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    9(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -27077,9 +27817,19 @@ strip6first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z0
 	VFMADD231PS Z12, Z17, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z17
@@ -27114,10 +27864,20 @@ strip6first:
 	VFMADD231PS Z15, Z17, Z4
 	VFMADD231PS Z14, Z17, Z5
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K4, Z17
+	LEAQ        8(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z16, Z17, Z4
 	VFMADD231PS Z15, Z17, Z5
-	VMOVUPS.Z   (R10)(R12*1), K5, Z17
+	LEAQ        9(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*1), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z5
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -27153,10 +27913,20 @@ strip6both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z22
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z22
 	VFMADD231PS Z12, Z22, Z0
 	VFMADD231PS Z17, Z22, Z6
-	VMOVUPS.Z   (R12)(R13*1), K3, Z22
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z22
 	VFMADD231PS Z13, Z22, Z0
 	VFMADD231PS Z12, Z22, Z1
 	VFMADD231PS Z18, Z22, Z6
@@ -27217,12 +27987,22 @@ strip6both:
 	VFMADD231PS Z20, Z22, Z10
 	VFMADD231PS Z19, Z22, Z11
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K4, Z22
+	LEAQ        8(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z22
 	VFMADD231PS Z16, Z22, Z4
 	VFMADD231PS Z15, Z22, Z5
 	VFMADD231PS Z21, Z22, Z10
 	VFMADD231PS Z20, Z22, Z11
-	VMOVUPS.Z   (R12)(R13*1), K5, Z22
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*1), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z22
 	VFMADD231PS Z16, Z22, Z5
 	VFMADD231PS Z21, Z22, Z11
 	ADDQ        $+24, DX
@@ -27244,9 +28024,19 @@ strip6second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z6
-	VMOVUPS.Z   (R9)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z6
 	VFMADD231PS Z12, Z17, Z7
 	VMOVUPS.Z   (R9)(R12*2), K1, Z17
@@ -27281,10 +28071,20 @@ strip6second:
 	VFMADD231PS Z15, Z17, Z10
 	VFMADD231PS Z14, Z17, Z11
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K4, Z17
+	LEAQ        8(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z16, Z17, Z10
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R9)(R12*1), K5, Z17
+	LEAQ        9(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*1), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -27465,26 +28265,6 @@ strip7panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    9(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    10(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -27516,9 +28296,19 @@ strip7first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z0
 	VFMADD231PS Z14, Z19, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z19
@@ -27559,10 +28349,20 @@ strip7first:
 	VFMADD231PS Z18, Z19, Z4
 	VFMADD231PS Z17, Z19, Z5
 	VFMADD231PS Z16, Z19, Z6
-	VMOVUPS.Z   (R10)(R12*1), K4, Z19
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z18, Z19, Z5
 	VFMADD231PS Z17, Z19, Z6
-	VMOVUPS.Z   (R10)(R12*2), K5, Z19
+	LEAQ        10(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z18, Z19, Z6
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -27599,10 +28399,20 @@ strip7both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z24
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z24
 	VFMADD231PS Z14, Z24, Z0
 	VFMADD231PS Z19, Z24, Z7
-	VMOVUPS.Z   (R12)(R13*1), K3, Z24
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z24
 	VFMADD231PS Z15, Z24, Z0
 	VFMADD231PS Z14, Z24, Z1
 	VFMADD231PS Z20, Z24, Z7
@@ -27674,12 +28484,22 @@ strip7both:
 	VFMADD231PS Z23, Z24, Z11
 	VFMADD231PS Z22, Z24, Z12
 	VFMADD231PS Z21, Z24, Z13
-	VMOVUPS.Z   (R12)(R13*1), K4, Z24
+	LEAQ        9(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z24
 	VFMADD231PS Z18, Z24, Z5
 	VFMADD231PS Z17, Z24, Z6
 	VFMADD231PS Z23, Z24, Z12
 	VFMADD231PS Z22, Z24, Z13
-	VMOVUPS.Z   (R12)(R13*2), K5, Z24
+	LEAQ        10(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z24
 	VFMADD231PS Z18, Z24, Z6
 	VFMADD231PS Z23, Z24, Z13
 	ADDQ        $+24, DX
@@ -27701,9 +28521,19 @@ strip7second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z7
-	VMOVUPS.Z   (R9)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z7
 	VFMADD231PS Z14, Z19, Z8
 	VMOVUPS.Z   (R9)(R12*2), K1, Z19
@@ -27744,10 +28574,20 @@ strip7second:
 	VFMADD231PS Z18, Z19, Z11
 	VFMADD231PS Z17, Z19, Z12
 	VFMADD231PS Z16, Z19, Z13
-	VMOVUPS.Z   (R9)(R12*1), K4, Z19
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z18, Z19, Z12
 	VFMADD231PS Z17, Z19, Z13
-	VMOVUPS.Z   (R9)(R12*2), K5, Z19
+	LEAQ        10(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z18, Z19, Z13
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -27938,26 +28778,6 @@ strip8panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    10(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    11(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -27987,9 +28807,19 @@ strip8cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VFMADD231PS Z8, Z13, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z13
@@ -28036,10 +28866,20 @@ strip8cells:
 	VFMADD231PS Z12, Z13, Z5
 	VFMADD231PS Z11, Z13, Z6
 	VFMADD231PS Z10, Z13, Z7
-	VMOVUPS.Z   (R11)(R12*2), K4, Z13
+	LEAQ        10(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z12, Z13, Z6
 	VFMADD231PS Z11, Z13, Z7
-	VMOVUPS.Z   (R11)(R13*1), K5, Z13
+	LEAQ        11(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11)(R13*1), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
 	VFMADD231PS Z12, Z13, Z7
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -28138,26 +28978,6 @@ strip9panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    11(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    12(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -28188,9 +29008,19 @@ strip9cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z9, Z14, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z10, Z14, Z0
 	VFMADD231PS Z9, Z14, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z14
@@ -28243,11 +29073,21 @@ strip9cells:
 	VFMADD231PS Z13, Z14, Z6
 	VFMADD231PS Z12, Z14, Z7
 	VFMADD231PS Z11, Z14, Z8
-	VMOVUPS.Z   (R11)(R13*1), K4, Z14
+	LEAQ        11(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z14
 	VFMADD231PS Z13, Z14, Z7
 	VFMADD231PS Z12, Z14, Z8
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z14
+	LEAQ        12(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z14
 	VFMADD231PS Z13, Z14, Z8
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -28353,26 +29193,6 @@ strip10panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    12(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    13(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -28404,9 +29224,19 @@ strip10cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z0
 	VFMADD231PS Z10, Z15, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z15
@@ -28466,10 +29296,20 @@ strip10cells:
 	VFMADD231PS Z13, Z15, Z8
 	VFMADD231PS Z12, Z15, Z9
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K4, Z15
+	LEAQ        12(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z14, Z15, Z8
 	VFMADD231PS Z13, Z15, Z9
-	VMOVUPS.Z   (R11)(R12*1), K5, Z15
+	LEAQ        13(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*1), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z14, Z15, Z9
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -28579,26 +29419,6 @@ strip11panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    13(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    14(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -28631,9 +29451,19 @@ strip11cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z16
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z11, Z16, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z16
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z12, Z16, Z0
 	VFMADD231PS Z11, Z16, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z16
@@ -28699,10 +29529,20 @@ strip11cells:
 	VFMADD231PS Z15, Z16, Z8
 	VFMADD231PS Z14, Z16, Z9
 	VFMADD231PS Z13, Z16, Z10
-	VMOVUPS.Z   (R11)(R12*1), K4, Z16
+	LEAQ        13(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z16
 	VFMADD231PS Z15, Z16, Z9
 	VFMADD231PS Z14, Z16, Z10
-	VMOVUPS.Z   (R11)(R12*2), K5, Z16
+	LEAQ        14(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z16
 	VFMADD231PS Z15, Z16, Z10
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -28816,26 +29656,6 @@ strip12panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    14(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    15(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -28869,9 +29689,19 @@ strip12cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z0
 	VFMADD231PS Z12, Z17, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z17
@@ -28943,10 +29773,20 @@ strip12cells:
 	VFMADD231PS Z16, Z17, Z9
 	VFMADD231PS Z15, Z17, Z10
 	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R11)(R12*2), K4, Z17
+	LEAQ        14(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z16, Z17, Z10
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R11)(R13*1), K5, Z17
+	LEAQ        15(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11)(R13*1), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -29064,26 +29904,6 @@ strip13panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    15(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    16(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -29118,9 +29938,19 @@ strip13cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z18
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z13, Z18, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z18
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z14, Z18, Z0
 	VFMADD231PS Z13, Z18, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z18
@@ -29198,11 +30028,21 @@ strip13cells:
 	VFMADD231PS Z17, Z18, Z10
 	VFMADD231PS Z16, Z18, Z11
 	VFMADD231PS Z15, Z18, Z12
-	VMOVUPS.Z   (R11)(R13*1), K4, Z18
+	LEAQ        15(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z18
 	VFMADD231PS Z17, Z18, Z11
 	VFMADD231PS Z16, Z18, Z12
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z18
+	LEAQ        16(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z17, Z18, Z12
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -29327,26 +30167,6 @@ strip14panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    16(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    17(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -29382,9 +30202,19 @@ strip14cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z0
 	VFMADD231PS Z14, Z19, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z19
@@ -29469,10 +30299,20 @@ strip14cells:
 	VFMADD231PS Z17, Z19, Z12
 	VFMADD231PS Z16, Z19, Z13
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K4, Z19
+	LEAQ        16(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z18, Z19, Z12
 	VFMADD231PS Z17, Z19, Z13
-	VMOVUPS.Z   (R11)(R12*1), K5, Z19
+	LEAQ        17(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*1), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z18, Z19, Z13
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -29591,7 +30431,7 @@ done:
 
 // func depthwiseStripsF32w5s2AVX512(a *depthwiseStripsArgs)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·depthwiseStripsF32w5s2AVX512(SB), NOSPLIT, $0-8
+TEXT ·depthwiseStripsF32w5s2AVX512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 	XORQ CX, CX
 
@@ -29646,26 +30486,6 @@ strip1panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    3(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    4(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -29691,16 +30511,36 @@ strip1first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z7
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z2, Z7, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z7
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z3, Z7, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z7
 	VFMADD231PS Z4, Z7, Z0
-	VMOVUPS.Z   (R10)(R13*1), K4, Z7
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z7
 	VFMADD231PS Z5, Z7, Z0
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z7
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z7
 	VFMADD231PS Z6, Z7, Z0
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -29731,20 +30571,40 @@ strip1both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z12
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z12
 	VFMADD231PS Z2, Z12, Z0
 	VFMADD231PS Z7, Z12, Z1
-	VMOVUPS.Z   (R12)(R13*1), K3, Z12
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z12
 	VFMADD231PS Z3, Z12, Z0
 	VFMADD231PS Z8, Z12, Z1
 	VMOVUPS.Z   (R12)(R13*2), K1, Z12
 	VFMADD231PS Z4, Z12, Z0
 	VFMADD231PS Z9, Z12, Z1
-	VMOVUPS.Z   (R12)(R14*1), K4, Z12
+	LEAQ        3(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z12
 	VFMADD231PS Z5, Z12, Z0
 	VFMADD231PS Z10, Z12, Z1
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z12
+	LEAQ        4(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z12
 	VFMADD231PS Z6, Z12, Z0
 	VFMADD231PS Z11, Z12, Z1
 	ADDQ        $+24, DX
@@ -29766,16 +30626,36 @@ strip1second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z7
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z2, Z7, Z1
-	VMOVUPS.Z   (R9)(R12*1), K3, Z7
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z3, Z7, Z1
 	VMOVUPS.Z   (R9)(R12*2), K1, Z7
 	VFMADD231PS Z4, Z7, Z1
-	VMOVUPS.Z   (R9)(R13*1), K4, Z7
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z7
 	VFMADD231PS Z5, Z7, Z1
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z7
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z7
 	VFMADD231PS Z6, Z7, Z1
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -29923,26 +30803,6 @@ strip2panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    5(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    6(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -29969,9 +30829,19 @@ strip2first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z9
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z4, Z9, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z9
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z5, Z9, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z9
 	VFMADD231PS Z6, Z9, Z0
@@ -29983,9 +30853,19 @@ strip2first:
 	VMOVUPS.Z   (R10), K1, Z9
 	VFMADD231PS Z8, Z9, Z0
 	VFMADD231PS Z6, Z9, Z1
-	VMOVUPS.Z   (R10)(R12*1), K4, Z9
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z9
 	VFMADD231PS Z7, Z9, Z1
-	VMOVUPS.Z   (R10)(R12*2), K5, Z9
+	LEAQ        6(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z8, Z9, Z1
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -30017,10 +30897,20 @@ strip2both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z14
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z14
 	VFMADD231PS Z4, Z14, Z0
 	VFMADD231PS Z9, Z14, Z2
-	VMOVUPS.Z   (R12)(R13*1), K3, Z14
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z14
 	VFMADD231PS Z5, Z14, Z0
 	VFMADD231PS Z10, Z14, Z2
 	VMOVUPS.Z   (R12)(R13*2), K1, Z14
@@ -30039,10 +30929,20 @@ strip2both:
 	VFMADD231PS Z6, Z14, Z1
 	VFMADD231PS Z13, Z14, Z2
 	VFMADD231PS Z11, Z14, Z3
-	VMOVUPS.Z   (R12)(R13*1), K4, Z14
+	LEAQ        5(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z7, Z14, Z1
 	VFMADD231PS Z12, Z14, Z3
-	VMOVUPS.Z   (R12)(R13*2), K5, Z14
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z14
 	VFMADD231PS Z8, Z14, Z1
 	VFMADD231PS Z13, Z14, Z3
 	ADDQ        $+24, DX
@@ -30064,9 +30964,19 @@ strip2second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z9
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z4, Z9, Z2
-	VMOVUPS.Z   (R9)(R12*1), K3, Z9
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z5, Z9, Z2
 	VMOVUPS.Z   (R9)(R12*2), K1, Z9
 	VFMADD231PS Z6, Z9, Z2
@@ -30078,9 +30988,19 @@ strip2second:
 	VMOVUPS.Z   (R9), K1, Z9
 	VFMADD231PS Z8, Z9, Z2
 	VFMADD231PS Z6, Z9, Z3
-	VMOVUPS.Z   (R9)(R12*1), K4, Z9
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z9
 	VFMADD231PS Z7, Z9, Z3
-	VMOVUPS.Z   (R9)(R12*2), K5, Z9
+	LEAQ        6(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z8, Z9, Z3
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -30244,26 +31164,6 @@ strip3panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    7(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    8(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -30291,9 +31191,19 @@ strip3first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z11
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z6, Z11, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z11
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z7, Z11, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z11
 	VFMADD231PS Z8, Z11, Z0
@@ -30312,10 +31222,20 @@ strip3first:
 	VMOVUPS.Z   (R10)(R12*2), K1, Z11
 	VFMADD231PS Z10, Z11, Z1
 	VFMADD231PS Z8, Z11, Z2
-	VMOVUPS.Z   (R10)(R13*1), K4, Z11
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z11
 	VFMADD231PS Z9, Z11, Z2
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z11
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z10, Z11, Z2
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -30348,10 +31268,20 @@ strip3both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z16
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z16
 	VFMADD231PS Z6, Z16, Z0
 	VFMADD231PS Z11, Z16, Z3
-	VMOVUPS.Z   (R12)(R13*1), K3, Z16
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z16
 	VFMADD231PS Z7, Z16, Z0
 	VFMADD231PS Z12, Z16, Z3
 	VMOVUPS.Z   (R12)(R13*2), K1, Z16
@@ -30382,11 +31312,21 @@ strip3both:
 	VFMADD231PS Z8, Z16, Z2
 	VFMADD231PS Z15, Z16, Z4
 	VFMADD231PS Z13, Z16, Z5
-	VMOVUPS.Z   (R12)(R14*1), K4, Z16
+	LEAQ        7(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z9, Z16, Z2
 	VFMADD231PS Z14, Z16, Z5
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z16
+	LEAQ        8(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z16
 	VFMADD231PS Z10, Z16, Z2
 	VFMADD231PS Z15, Z16, Z5
 	ADDQ        $+24, DX
@@ -30408,9 +31348,19 @@ strip3second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z6, Z11, Z3
-	VMOVUPS.Z   (R9)(R12*1), K3, Z11
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z7, Z11, Z3
 	VMOVUPS.Z   (R9)(R12*2), K1, Z11
 	VFMADD231PS Z8, Z11, Z3
@@ -30429,10 +31379,20 @@ strip3second:
 	VMOVUPS.Z   (R9)(R12*2), K1, Z11
 	VFMADD231PS Z10, Z11, Z4
 	VFMADD231PS Z8, Z11, Z5
-	VMOVUPS.Z   (R9)(R13*1), K4, Z11
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z11
 	VFMADD231PS Z9, Z11, Z5
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z11
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z10, Z11, Z5
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -30616,26 +31576,6 @@ strip4panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    9(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    10(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -30664,9 +31604,19 @@ strip4first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z13
 	VFMADD231PS Z10, Z13, Z0
@@ -30693,9 +31643,19 @@ strip4first:
 	VMOVUPS.Z   (R10), K1, Z13
 	VFMADD231PS Z12, Z13, Z2
 	VFMADD231PS Z10, Z13, Z3
-	VMOVUPS.Z   (R10)(R12*1), K4, Z13
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z11, Z13, Z3
-	VMOVUPS.Z   (R10)(R12*2), K5, Z13
+	LEAQ        10(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z12, Z13, Z3
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -30729,10 +31689,20 @@ strip4both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z18
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z18
 	VFMADD231PS Z8, Z18, Z0
 	VFMADD231PS Z13, Z18, Z4
-	VMOVUPS.Z   (R12)(R13*1), K3, Z18
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z18
 	VFMADD231PS Z9, Z18, Z0
 	VFMADD231PS Z14, Z18, Z4
 	VMOVUPS.Z   (R12)(R13*2), K1, Z18
@@ -30776,10 +31746,20 @@ strip4both:
 	VFMADD231PS Z10, Z18, Z3
 	VFMADD231PS Z17, Z18, Z6
 	VFMADD231PS Z15, Z18, Z7
-	VMOVUPS.Z   (R12)(R13*1), K4, Z18
+	LEAQ        9(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z11, Z18, Z3
 	VFMADD231PS Z16, Z18, Z7
-	VMOVUPS.Z   (R12)(R13*2), K5, Z18
+	LEAQ        10(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z18
 	VFMADD231PS Z12, Z18, Z3
 	VFMADD231PS Z17, Z18, Z7
 	ADDQ        $+24, DX
@@ -30801,9 +31781,19 @@ strip4second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z4
-	VMOVUPS.Z   (R9)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z4
 	VMOVUPS.Z   (R9)(R12*2), K1, Z13
 	VFMADD231PS Z10, Z13, Z4
@@ -30830,9 +31820,19 @@ strip4second:
 	VMOVUPS.Z   (R9), K1, Z13
 	VFMADD231PS Z12, Z13, Z6
 	VFMADD231PS Z10, Z13, Z7
-	VMOVUPS.Z   (R9)(R12*1), K4, Z13
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z11, Z13, Z7
-	VMOVUPS.Z   (R9)(R12*2), K5, Z13
+	LEAQ        10(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z12, Z13, Z7
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -31037,26 +32037,6 @@ strip5panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    11(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    12(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -31086,9 +32066,19 @@ strip5first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z15
 	VFMADD231PS Z12, Z15, Z0
@@ -31122,10 +32112,20 @@ strip5first:
 	VMOVUPS.Z   (R10)(R12*2), K1, Z15
 	VFMADD231PS Z14, Z15, Z3
 	VFMADD231PS Z12, Z15, Z4
-	VMOVUPS.Z   (R10)(R13*1), K4, Z15
+	LEAQ        11(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z13, Z15, Z4
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z15
+	LEAQ        12(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z14, Z15, Z4
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -31160,10 +32160,20 @@ strip5both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z20
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z20
 	VFMADD231PS Z10, Z20, Z0
 	VFMADD231PS Z15, Z20, Z5
-	VMOVUPS.Z   (R12)(R13*1), K3, Z20
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z20
 	VFMADD231PS Z11, Z20, Z0
 	VFMADD231PS Z16, Z20, Z5
 	VMOVUPS.Z   (R12)(R13*2), K1, Z20
@@ -31219,11 +32229,21 @@ strip5both:
 	VFMADD231PS Z12, Z20, Z4
 	VFMADD231PS Z19, Z20, Z8
 	VFMADD231PS Z17, Z20, Z9
-	VMOVUPS.Z   (R12)(R14*1), K4, Z20
+	LEAQ        11(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z20
 	VFMADD231PS Z13, Z20, Z4
 	VFMADD231PS Z18, Z20, Z9
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z20
+	LEAQ        12(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z20
 	VFMADD231PS Z14, Z20, Z4
 	VFMADD231PS Z19, Z20, Z9
 	ADDQ        $+24, DX
@@ -31245,9 +32265,19 @@ strip5second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z5
-	VMOVUPS.Z   (R9)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z5
 	VMOVUPS.Z   (R9)(R12*2), K1, Z15
 	VFMADD231PS Z12, Z15, Z5
@@ -31281,10 +32311,20 @@ strip5second:
 	VMOVUPS.Z   (R9)(R12*2), K1, Z15
 	VFMADD231PS Z14, Z15, Z8
 	VFMADD231PS Z12, Z15, Z9
-	VMOVUPS.Z   (R9)(R13*1), K4, Z15
+	LEAQ        11(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z13, Z15, Z9
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z15
+	LEAQ        12(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z14, Z15, Z9
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -31514,26 +32554,6 @@ strip6panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    13(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    14(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -31564,9 +32584,19 @@ strip6first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z17
 	VFMADD231PS Z14, Z17, Z0
@@ -31608,9 +32638,19 @@ strip6first:
 	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z16, Z17, Z4
 	VFMADD231PS Z14, Z17, Z5
-	VMOVUPS.Z   (R10)(R12*1), K4, Z17
+	LEAQ        13(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z15, Z17, Z5
-	VMOVUPS.Z   (R10)(R12*2), K5, Z17
+	LEAQ        14(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z5
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -31646,10 +32686,20 @@ strip6both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z22
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z22
 	VFMADD231PS Z12, Z22, Z0
 	VFMADD231PS Z17, Z22, Z6
-	VMOVUPS.Z   (R12)(R13*1), K3, Z22
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z22
 	VFMADD231PS Z13, Z22, Z0
 	VFMADD231PS Z18, Z22, Z6
 	VMOVUPS.Z   (R12)(R13*2), K1, Z22
@@ -31718,10 +32768,20 @@ strip6both:
 	VFMADD231PS Z14, Z22, Z5
 	VFMADD231PS Z21, Z22, Z10
 	VFMADD231PS Z19, Z22, Z11
-	VMOVUPS.Z   (R12)(R13*1), K4, Z22
+	LEAQ        13(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z22
 	VFMADD231PS Z15, Z22, Z5
 	VFMADD231PS Z20, Z22, Z11
-	VMOVUPS.Z   (R12)(R13*2), K5, Z22
+	LEAQ        14(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z22
 	VFMADD231PS Z16, Z22, Z5
 	VFMADD231PS Z21, Z22, Z11
 	ADDQ        $+24, DX
@@ -31743,9 +32803,19 @@ strip6second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z6
-	VMOVUPS.Z   (R9)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z6
 	VMOVUPS.Z   (R9)(R12*2), K1, Z17
 	VFMADD231PS Z14, Z17, Z6
@@ -31787,9 +32857,19 @@ strip6second:
 	VMOVUPS.Z   (R9), K1, Z17
 	VFMADD231PS Z16, Z17, Z10
 	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R9)(R12*1), K4, Z17
+	LEAQ        13(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R9)(R12*2), K5, Z17
+	LEAQ        14(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -32035,26 +33115,6 @@ strip7panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    15(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    16(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -32086,9 +33146,19 @@ strip7first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z19
 	VFMADD231PS Z16, Z19, Z0
@@ -32137,10 +33207,20 @@ strip7first:
 	VMOVUPS.Z   (R10)(R12*2), K1, Z19
 	VFMADD231PS Z18, Z19, Z5
 	VFMADD231PS Z16, Z19, Z6
-	VMOVUPS.Z   (R10)(R13*1), K4, Z19
+	LEAQ        15(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z17, Z19, Z6
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z19
+	LEAQ        16(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z19
 	VFMADD231PS Z18, Z19, Z6
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -32177,10 +33257,20 @@ strip7both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z24
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z24
 	VFMADD231PS Z14, Z24, Z0
 	VFMADD231PS Z19, Z24, Z7
-	VMOVUPS.Z   (R12)(R13*1), K3, Z24
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z24
 	VFMADD231PS Z15, Z24, Z0
 	VFMADD231PS Z20, Z24, Z7
 	VMOVUPS.Z   (R12)(R13*2), K1, Z24
@@ -32261,11 +33351,21 @@ strip7both:
 	VFMADD231PS Z16, Z24, Z6
 	VFMADD231PS Z23, Z24, Z12
 	VFMADD231PS Z21, Z24, Z13
-	VMOVUPS.Z   (R12)(R14*1), K4, Z24
+	LEAQ        15(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z24
 	VFMADD231PS Z17, Z24, Z6
 	VFMADD231PS Z22, Z24, Z13
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z24
+	LEAQ        16(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z18, Z24, Z6
 	VFMADD231PS Z23, Z24, Z13
 	ADDQ        $+24, DX
@@ -32287,9 +33387,19 @@ strip7second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z7
-	VMOVUPS.Z   (R9)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z7
 	VMOVUPS.Z   (R9)(R12*2), K1, Z19
 	VFMADD231PS Z16, Z19, Z7
@@ -32338,10 +33448,20 @@ strip7second:
 	VMOVUPS.Z   (R9)(R12*2), K1, Z19
 	VFMADD231PS Z18, Z19, Z12
 	VFMADD231PS Z16, Z19, Z13
-	VMOVUPS.Z   (R9)(R13*1), K4, Z19
+	LEAQ        15(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z17, Z19, Z13
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z19
+	LEAQ        16(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z19
 	VFMADD231PS Z18, Z19, Z13
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -32607,26 +33727,6 @@ strip8panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    17(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    18(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -32656,9 +33756,19 @@ strip8cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z13
 	VFMADD231PS Z10, Z13, Z0
@@ -32715,9 +33825,19 @@ strip8cells:
 	VMOVUPS.Z   (R11), K1, Z13
 	VFMADD231PS Z12, Z13, Z6
 	VFMADD231PS Z10, Z13, Z7
-	VMOVUPS.Z   (R11)(R12*1), K4, Z13
+	LEAQ        17(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z11, Z13, Z7
-	VMOVUPS.Z   (R11)(R12*2), K5, Z13
+	LEAQ        18(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z12, Z13, Z7
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -32857,26 +33977,6 @@ strip9panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    19(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    20(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -32907,9 +34007,19 @@ strip9cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z9, Z14, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z10, Z14, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z14
 	VFMADD231PS Z11, Z14, Z0
@@ -32973,10 +34083,20 @@ strip9cells:
 	VMOVUPS.Z   (R11)(R12*2), K1, Z14
 	VFMADD231PS Z13, Z14, Z7
 	VFMADD231PS Z11, Z14, Z8
-	VMOVUPS.Z   (R11)(R13*1), K4, Z14
+	LEAQ        19(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z14
 	VFMADD231PS Z12, Z14, Z8
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z14
+	LEAQ        20(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z14
 	VFMADD231PS Z13, Z14, Z8
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -33127,26 +34247,6 @@ strip10panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    21(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    22(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -33178,9 +34278,19 @@ strip10cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z15
 	VFMADD231PS Z12, Z15, Z0
@@ -33252,9 +34362,19 @@ strip10cells:
 	VMOVUPS.Z   (R11), K1, Z15
 	VFMADD231PS Z14, Z15, Z8
 	VFMADD231PS Z12, Z15, Z9
-	VMOVUPS.Z   (R11)(R12*1), K4, Z15
+	LEAQ        21(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z13, Z15, Z9
-	VMOVUPS.Z   (R11)(R12*2), K5, Z15
+	LEAQ        22(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z14, Z15, Z9
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -33412,26 +34532,6 @@ strip11panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    23(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    24(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -33464,9 +34564,19 @@ strip11cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z16
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z11, Z16, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z16
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z12, Z16, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z16
 	VFMADD231PS Z13, Z16, Z0
@@ -33545,10 +34655,20 @@ strip11cells:
 	VMOVUPS.Z   (R11)(R12*2), K1, Z16
 	VFMADD231PS Z15, Z16, Z9
 	VFMADD231PS Z13, Z16, Z10
-	VMOVUPS.Z   (R11)(R13*1), K4, Z16
+	LEAQ        23(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z16
 	VFMADD231PS Z14, Z16, Z10
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z16
+	LEAQ        24(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z16
 	VFMADD231PS Z15, Z16, Z10
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -33715,26 +34835,6 @@ strip12panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    25(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    26(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -33768,9 +34868,19 @@ strip12cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z17
 	VFMADD231PS Z14, Z17, Z0
@@ -33857,9 +34967,19 @@ strip12cells:
 	VMOVUPS.Z   (R11), K1, Z17
 	VFMADD231PS Z16, Z17, Z10
 	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R11)(R12*1), K4, Z17
+	LEAQ        25(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R11)(R12*2), K5, Z17
+	LEAQ        26(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -34033,26 +35153,6 @@ strip13panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    27(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    28(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -34087,9 +35187,19 @@ strip13cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z18
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z13, Z18, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z18
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z14, Z18, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z18
 	VFMADD231PS Z15, Z18, Z0
@@ -34183,10 +35293,20 @@ strip13cells:
 	VMOVUPS.Z   (R11)(R12*2), K1, Z18
 	VFMADD231PS Z17, Z18, Z11
 	VFMADD231PS Z15, Z18, Z12
-	VMOVUPS.Z   (R11)(R13*1), K4, Z18
+	LEAQ        27(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z18
 	VFMADD231PS Z16, Z18, Z12
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z18
+	LEAQ        28(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z17, Z18, Z12
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -34371,26 +35491,6 @@ strip14panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    29(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    30(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -34426,9 +35526,19 @@ strip14cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z19
 	VFMADD231PS Z16, Z19, Z0
@@ -34530,9 +35640,19 @@ strip14cells:
 	VMOVUPS.Z   (R11), K1, Z19
 	VFMADD231PS Z18, Z19, Z12
 	VFMADD231PS Z16, Z19, Z13
-	VMOVUPS.Z   (R11)(R12*1), K4, Z19
+	LEAQ        29(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z17, Z19, Z13
-	VMOVUPS.Z   (R11)(R12*2), K5, Z19
+	LEAQ        30(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z18, Z19, Z13
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -54381,16 +55501,6 @@ strip1panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        2(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -54409,11 +55519,21 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z0, Z12, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z12
 	VFMADD231PS Z1, Z12, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z2, Z12, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -54435,13 +55555,23 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z3, Z12, Z9
 	VFMADD231PS Z0, Z12, Z10
 	VMOVUPS.Z   (R9)(R10*1), K1, Z12
 	VFMADD231PS Z4, Z12, Z9
 	VFMADD231PS Z1, Z12, Z10
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z5, Z12, Z9
 	VFMADD231PS Z2, Z12, Z10
 	MOVQ        104(AX), R9
@@ -54466,7 +55596,12 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z12
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VFMADD231PS Z3, Z12, Z10
 	VFMADD231PS Z0, Z12, Z11
@@ -54474,7 +55609,12 @@ strip1row:
 	VFMADD231PS Z7, Z12, Z9
 	VFMADD231PS Z4, Z12, Z10
 	VFMADD231PS Z1, Z12, Z11
-	VMOVUPS.Z   (R9)(R10*2), K3, Z12
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	VFMADD231PS Z5, Z12, Z10
 	VFMADD231PS Z2, Z12, Z11
@@ -54522,13 +55662,23 @@ strip1end:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VFMADD231PS Z3, Z12, Z10
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z7, Z12, Z9
 	VFMADD231PS Z4, Z12, Z10
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	VFMADD231PS Z5, Z12, Z10
 	MOVQ        104(AX), R8
@@ -54573,11 +55723,21 @@ strip1single:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z3, Z12, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z4, Z12, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z5, Z12, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -54598,11 +55758,21 @@ strip1last:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z12
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z12
 	VFMADD231PS Z6, Z12, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z12
 	VFMADD231PS Z7, Z12, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z12
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z12
 	VFMADD231PS Z8, Z12, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -54659,16 +55829,6 @@ strip2panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        3(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -54689,7 +55849,12 @@ strip2panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z0, Z15, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z1, Z15, Z9
@@ -54697,7 +55862,12 @@ strip2panel:
 	VMOVUPS.Z   (R9)(R10*2), K1, Z15
 	VFMADD231PS Z2, Z15, Z9
 	VFMADD231PS Z1, Z15, Z10
-	VMOVUPS.Z   (R9)(R11*1), K3, Z15
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z15
 	VFMADD231PS Z2, Z15, Z10
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -54723,7 +55893,12 @@ strip2panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z3, Z15, Z9
 	VFMADD231PS Z0, Z15, Z11
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
@@ -54736,7 +55911,12 @@ strip2panel:
 	VFMADD231PS Z4, Z15, Z10
 	VFMADD231PS Z2, Z15, Z11
 	VFMADD231PS Z1, Z15, Z12
-	VMOVUPS.Z   (R9)(R11*1), K3, Z15
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z15
 	VFMADD231PS Z5, Z15, Z10
 	VFMADD231PS Z2, Z15, Z12
 	MOVQ        104(AX), R9
@@ -54765,7 +55945,12 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VFMADD231PS Z3, Z15, Z11
 	VFMADD231PS Z0, Z15, Z13
@@ -54783,7 +55968,12 @@ strip2row:
 	VFMADD231PS Z4, Z15, Z12
 	VFMADD231PS Z2, Z15, Z13
 	VFMADD231PS Z1, Z15, Z14
-	VMOVUPS.Z   (R9)(R11*1), K3, Z15
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z15
 	VFMADD231PS Z8, Z15, Z10
 	VFMADD231PS Z5, Z15, Z12
 	VFMADD231PS Z2, Z15, Z14
@@ -54839,7 +56029,12 @@ strip2end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z15
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VFMADD231PS Z3, Z15, Z11
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
@@ -54852,7 +56047,12 @@ strip2end:
 	VFMADD231PS Z7, Z15, Z10
 	VFMADD231PS Z5, Z15, Z11
 	VFMADD231PS Z4, Z15, Z12
-	VMOVUPS.Z   (R8)(R10*1), K3, Z15
+	LEAQ        3(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z15
 	VFMADD231PS Z8, Z15, Z10
 	VFMADD231PS Z5, Z15, Z12
 	MOVQ        104(AX), R8
@@ -54904,7 +56104,12 @@ strip2single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z15
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z3, Z15, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
 	VFMADD231PS Z4, Z15, Z9
@@ -54912,7 +56117,12 @@ strip2single:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z15
 	VFMADD231PS Z5, Z15, Z9
 	VFMADD231PS Z4, Z15, Z10
-	VMOVUPS.Z   (R8)(R10*1), K3, Z15
+	LEAQ        3(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z15
 	VFMADD231PS Z5, Z15, Z10
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -54936,7 +56146,12 @@ strip2last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z15
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
 	VFMADD231PS Z7, Z15, Z9
@@ -54944,7 +56159,12 @@ strip2last:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z15
 	VFMADD231PS Z8, Z15, Z9
 	VFMADD231PS Z7, Z15, Z10
-	VMOVUPS.Z   (R8)(R10*1), K3, Z15
+	LEAQ        3(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z15
 	VFMADD231PS Z8, Z15, Z10
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -55006,16 +56226,6 @@ strip3panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        4(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -55037,7 +56247,12 @@ strip3panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z18
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z18
 	VFMADD231PS Z0, Z18, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z18
 	VFMADD231PS Z1, Z18, Z9
@@ -55050,7 +56265,12 @@ strip3panel:
 	VFMADD231PS Z2, Z18, Z10
 	VFMADD231PS Z1, Z18, Z11
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z18
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z18
 	VFMADD231PS Z2, Z18, Z11
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -55079,7 +56299,12 @@ strip3panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z18
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z18
 	VFMADD231PS Z3, Z18, Z9
 	VFMADD231PS Z0, Z18, Z12
 	VMOVUPS.Z   (R9)(R10*1), K1, Z18
@@ -55100,7 +56325,12 @@ strip3panel:
 	VFMADD231PS Z2, Z18, Z13
 	VFMADD231PS Z1, Z18, Z14
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z18
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z18
 	VFMADD231PS Z5, Z18, Z11
 	VFMADD231PS Z2, Z18, Z14
 	MOVQ        104(AX), R9
@@ -55132,7 +56362,12 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z18
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z18
 	VFMADD231PS Z6, Z18, Z9
 	VFMADD231PS Z3, Z18, Z12
 	VFMADD231PS Z0, Z18, Z15
@@ -55161,7 +56396,12 @@ strip3row:
 	VFMADD231PS Z2, Z18, Z16
 	VFMADD231PS Z1, Z18, Z17
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z18
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z18
 	VFMADD231PS Z8, Z18, Z11
 	VFMADD231PS Z5, Z18, Z14
 	VFMADD231PS Z2, Z18, Z17
@@ -55224,7 +56464,12 @@ strip3end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z18
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z6, Z18, Z9
 	VFMADD231PS Z3, Z18, Z12
 	VMOVUPS.Z   (R8)(R9*1), K1, Z18
@@ -55245,7 +56490,12 @@ strip3end:
 	VFMADD231PS Z5, Z18, Z13
 	VFMADD231PS Z4, Z18, Z14
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z18
+	LEAQ        4(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z18
 	VFMADD231PS Z8, Z18, Z11
 	VFMADD231PS Z5, Z18, Z14
 	MOVQ        104(AX), R8
@@ -55303,7 +56553,12 @@ strip3single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z18
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z3, Z18, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z18
 	VFMADD231PS Z4, Z18, Z9
@@ -55316,7 +56571,12 @@ strip3single:
 	VFMADD231PS Z5, Z18, Z10
 	VFMADD231PS Z4, Z18, Z11
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z18
+	LEAQ        4(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z18
 	VFMADD231PS Z5, Z18, Z11
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -55342,7 +56602,12 @@ strip3last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z18
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z6, Z18, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z18
 	VFMADD231PS Z7, Z18, Z9
@@ -55355,7 +56620,12 @@ strip3last:
 	VFMADD231PS Z8, Z18, Z10
 	VFMADD231PS Z7, Z18, Z11
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z18
+	LEAQ        4(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z18
 	VFMADD231PS Z8, Z18, Z11
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -55422,16 +56692,6 @@ strip4panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        5(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -55454,7 +56714,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z0, Z21, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
 	VFMADD231PS Z1, Z21, Z9
@@ -55471,7 +56736,12 @@ strip4panel:
 	VMOVUPS.Z   (R9), K1, Z21
 	VFMADD231PS Z2, Z21, Z11
 	VFMADD231PS Z1, Z21, Z12
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z2, Z21, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -55502,7 +56772,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z3, Z21, Z9
 	VFMADD231PS Z0, Z21, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
@@ -55530,7 +56805,12 @@ strip4panel:
 	VFMADD231PS Z4, Z21, Z12
 	VFMADD231PS Z2, Z21, Z15
 	VFMADD231PS Z1, Z21, Z16
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z5, Z21, Z12
 	VFMADD231PS Z2, Z21, Z16
 	MOVQ        104(AX), R9
@@ -55564,7 +56844,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VFMADD231PS Z3, Z21, Z13
 	VFMADD231PS Z0, Z21, Z17
@@ -55603,7 +56888,12 @@ strip4row:
 	VFMADD231PS Z4, Z21, Z16
 	VFMADD231PS Z2, Z21, Z19
 	VFMADD231PS Z1, Z21, Z20
-	VMOVUPS.Z   (R9)(R10*1), K3, Z21
+	LEAQ        5(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	VFMADD231PS Z5, Z21, Z16
 	VFMADD231PS Z2, Z21, Z20
@@ -55674,7 +56964,12 @@ strip4end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VFMADD231PS Z3, Z21, Z13
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
@@ -55702,7 +56997,12 @@ strip4end:
 	VFMADD231PS Z7, Z21, Z12
 	VFMADD231PS Z5, Z21, Z15
 	VFMADD231PS Z4, Z21, Z16
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	VFMADD231PS Z5, Z21, Z16
 	MOVQ        104(AX), R8
@@ -55767,7 +57067,12 @@ strip4single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z3, Z21, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
 	VFMADD231PS Z4, Z21, Z9
@@ -55784,7 +57089,12 @@ strip4single:
 	VMOVUPS.Z   (R8), K1, Z21
 	VFMADD231PS Z5, Z21, Z11
 	VFMADD231PS Z4, Z21, Z12
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z5, Z21, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -55811,7 +57121,12 @@ strip4last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
 	VFMADD231PS Z7, Z21, Z9
@@ -55828,7 +57143,12 @@ strip4last:
 	VMOVUPS.Z   (R8), K1, Z21
 	VFMADD231PS Z8, Z21, Z11
 	VFMADD231PS Z7, Z21, Z12
-	VMOVUPS.Z   (R8)(R9*1), K3, Z21
+	LEAQ        5(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*1), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z8, Z21, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -55901,16 +57221,6 @@ strip5panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        6(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -55934,7 +57244,12 @@ strip5panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z0, Z24, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
 	VFMADD231PS Z1, Z24, Z9
@@ -55955,7 +57270,12 @@ strip5panel:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
 	VFMADD231PS Z2, Z24, Z12
 	VFMADD231PS Z1, Z24, Z13
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z2, Z24, Z13
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -55988,7 +57308,12 @@ strip5panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z3, Z24, Z9
 	VFMADD231PS Z0, Z24, Z14
 	VMOVUPS.Z   (R9)(R10*1), K1, Z24
@@ -56023,7 +57348,12 @@ strip5panel:
 	VFMADD231PS Z4, Z24, Z13
 	VFMADD231PS Z2, Z24, Z17
 	VFMADD231PS Z1, Z24, Z18
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z5, Z24, Z13
 	VFMADD231PS Z2, Z24, Z18
 	MOVQ        104(AX), R9
@@ -56059,7 +57389,12 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z24
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VFMADD231PS Z3, Z24, Z14
 	VFMADD231PS Z0, Z24, Z19
@@ -56108,7 +57443,12 @@ strip5row:
 	VFMADD231PS Z4, Z24, Z18
 	VFMADD231PS Z2, Z24, Z22
 	VFMADD231PS Z1, Z24, Z23
-	VMOVUPS.Z   (R9)(R10*2), K3, Z24
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	VFMADD231PS Z5, Z24, Z18
 	VFMADD231PS Z2, Z24, Z23
@@ -56187,7 +57527,12 @@ strip5end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VFMADD231PS Z3, Z24, Z14
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
@@ -56222,7 +57567,12 @@ strip5end:
 	VFMADD231PS Z7, Z24, Z13
 	VFMADD231PS Z5, Z24, Z17
 	VFMADD231PS Z4, Z24, Z18
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	VFMADD231PS Z5, Z24, Z18
 	MOVQ        104(AX), R8
@@ -56294,7 +57644,12 @@ strip5single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z3, Z24, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z4, Z24, Z9
@@ -56315,7 +57670,12 @@ strip5single:
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z5, Z24, Z12
 	VFMADD231PS Z4, Z24, Z13
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z5, Z24, Z13
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -56343,7 +57703,12 @@ strip5last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z24
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
 	VFMADD231PS Z6, Z24, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z7, Z24, Z9
@@ -56364,7 +57729,12 @@ strip5last:
 	VMOVUPS.Z   (R8)(R9*1), K1, Z24
 	VFMADD231PS Z8, Z24, Z12
 	VFMADD231PS Z7, Z24, Z13
-	VMOVUPS.Z   (R8)(R9*2), K3, Z24
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z24
 	VFMADD231PS Z8, Z24, Z13
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -56443,16 +57813,6 @@ strip6panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        7(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -56477,7 +57837,12 @@ strip6panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z0, Z27, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z27
 	VFMADD231PS Z1, Z27, Z9
@@ -56502,7 +57867,12 @@ strip6panel:
 	VMOVUPS.Z   (R9)(R10*2), K1, Z27
 	VFMADD231PS Z2, Z27, Z13
 	VFMADD231PS Z1, Z27, Z14
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z2, Z27, Z14
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -56537,7 +57907,12 @@ strip6panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z3, Z27, Z9
 	VFMADD231PS Z0, Z27, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z27
@@ -56579,7 +57954,12 @@ strip6panel:
 	VFMADD231PS Z4, Z27, Z14
 	VFMADD231PS Z2, Z27, Z19
 	VFMADD231PS Z1, Z27, Z20
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z5, Z27, Z14
 	VFMADD231PS Z2, Z27, Z20
 	MOVQ        104(AX), R9
@@ -56617,7 +57997,12 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z27
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VFMADD231PS Z3, Z27, Z15
 	VFMADD231PS Z0, Z27, Z21
@@ -56676,7 +58061,12 @@ strip6row:
 	VFMADD231PS Z4, Z27, Z20
 	VFMADD231PS Z2, Z27, Z25
 	VFMADD231PS Z1, Z27, Z26
-	VMOVUPS.Z   (R9)(R11*1), K3, Z27
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9)(R11*1), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	VFMADD231PS Z5, Z27, Z20
 	VFMADD231PS Z2, Z27, Z26
@@ -56761,7 +58151,12 @@ strip6end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VFMADD231PS Z3, Z27, Z15
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
@@ -56803,7 +58198,12 @@ strip6end:
 	VFMADD231PS Z7, Z27, Z14
 	VFMADD231PS Z5, Z27, Z19
 	VFMADD231PS Z4, Z27, Z20
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	VFMADD231PS Z5, Z27, Z20
 	MOVQ        104(AX), R8
@@ -56880,7 +58280,12 @@ strip6single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z3, Z27, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
 	VFMADD231PS Z4, Z27, Z9
@@ -56905,7 +58310,12 @@ strip6single:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z27
 	VFMADD231PS Z5, Z27, Z13
 	VFMADD231PS Z4, Z27, Z14
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z5, Z27, Z14
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -56934,7 +58344,12 @@ strip6last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z27
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
 	VFMADD231PS Z6, Z27, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z27
 	VFMADD231PS Z7, Z27, Z9
@@ -56959,7 +58374,12 @@ strip6last:
 	VMOVUPS.Z   (R8)(R9*2), K1, Z27
 	VFMADD231PS Z8, Z27, Z13
 	VFMADD231PS Z7, Z27, Z14
-	VMOVUPS.Z   (R8)(R10*1), K3, Z27
+	LEAQ        7(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8)(R10*1), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z27
 	VFMADD231PS Z8, Z27, Z14
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -57042,16 +58462,6 @@ strip7panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        8(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -57077,7 +58487,12 @@ strip7panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z30
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z30
 	VFMADD231PS Z0, Z30, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z30
 	VFMADD231PS Z1, Z30, Z9
@@ -57107,7 +58522,12 @@ strip7panel:
 	VFMADD231PS Z2, Z30, Z14
 	VFMADD231PS Z1, Z30, Z15
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z30
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z30
 	VFMADD231PS Z2, Z30, Z15
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -57145,7 +58565,12 @@ strip7panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z30
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z30
 	VFMADD231PS Z3, Z30, Z9
 	VFMADD231PS Z0, Z30, Z16
 	VMOVUPS.Z   (R9)(R10*1), K1, Z30
@@ -57195,7 +58620,12 @@ strip7panel:
 	VFMADD231PS Z2, Z30, Z21
 	VFMADD231PS Z1, Z30, Z22
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z30
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z30
 	VFMADD231PS Z5, Z30, Z15
 	VFMADD231PS Z2, Z30, Z22
 	MOVQ        104(AX), R9
@@ -57236,7 +58666,12 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z30
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z30
 	VFMADD231PS Z6, Z30, Z9
 	VFMADD231PS Z3, Z30, Z16
 	VFMADD231PS Z0, Z30, Z23
@@ -57306,7 +58741,12 @@ strip7row:
 	VFMADD231PS Z2, Z30, Z28
 	VFMADD231PS Z1, Z30, Z29
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z30
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z30
 	VFMADD231PS Z8, Z30, Z15
 	VFMADD231PS Z5, Z30, Z22
 	VFMADD231PS Z2, Z30, Z29
@@ -57398,7 +58838,12 @@ strip7end:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z30
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z30
 	VFMADD231PS Z6, Z30, Z9
 	VFMADD231PS Z3, Z30, Z16
 	VMOVUPS.Z   (R8)(R9*1), K1, Z30
@@ -57448,7 +58893,12 @@ strip7end:
 	VFMADD231PS Z5, Z30, Z21
 	VFMADD231PS Z4, Z30, Z22
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z30
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z30
 	VFMADD231PS Z8, Z30, Z15
 	VFMADD231PS Z5, Z30, Z22
 	MOVQ        104(AX), R8
@@ -57531,7 +58981,12 @@ strip7single:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z30
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z30
 	VFMADD231PS Z3, Z30, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z30
 	VFMADD231PS Z4, Z30, Z9
@@ -57561,7 +59016,12 @@ strip7single:
 	VFMADD231PS Z5, Z30, Z14
 	VFMADD231PS Z4, Z30, Z15
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z30
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z30
 	VFMADD231PS Z5, Z30, Z15
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -57592,7 +59052,12 @@ strip7last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z30
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z30
 	VFMADD231PS Z6, Z30, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z30
 	VFMADD231PS Z7, Z30, Z9
@@ -57622,7 +59087,12 @@ strip7last:
 	VFMADD231PS Z8, Z30, Z14
 	VFMADD231PS Z7, Z30, Z15
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z30
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z30
 	VFMADD231PS Z8, Z30, Z15
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -57741,16 +59211,6 @@ strip1panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        2(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -57769,11 +59229,21 @@ strip1panel:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z0, Z11, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z1, Z11, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z2, Z11, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -57794,11 +59264,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z3, Z11, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z4, Z11, Z9
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z5, Z11, Z9
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -57820,13 +59300,23 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z6, Z11, Z9
 	VFMADD231PS Z0, Z11, Z10
 	VMOVUPS.Z   (R9)(R10*1), K1, Z11
 	VFMADD231PS Z7, Z11, Z9
 	VFMADD231PS Z1, Z11, Z10
-	VMOVUPS.Z   (R9)(R10*2), K3, Z11
+	LEAQ        2(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z8, Z11, Z9
 	VFMADD231PS Z2, Z11, Z10
 	MOVQ        104(AX), R9
@@ -57871,11 +59361,21 @@ strip1last:
 	ADDQ        (DX), R8
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
-	VMOVUPS.Z   (R8), K2, Z11
+	LEAQ        (BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R8), R10
+	CMOVQCS     R10, R11
+	VMOVUPS.Z   (R11), K1, Z11
 	VFMADD231PS Z6, Z11, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z11
 	VFMADD231PS Z7, Z11, Z9
-	VMOVUPS.Z   (R8)(R9*2), K3, Z11
+	LEAQ        2(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z11
 	VFMADD231PS Z8, Z11, Z9
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -57933,16 +59433,6 @@ strip2panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        4(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -57963,7 +59453,12 @@ strip2panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z0, Z13, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z13
 	VFMADD231PS Z1, Z13, Z9
@@ -57973,7 +59468,12 @@ strip2panel:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z13
 	VFMADD231PS Z1, Z13, Z10
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z13
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z13
 	VFMADD231PS Z2, Z13, Z10
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -57999,7 +59499,12 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z3, Z13, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z13
 	VFMADD231PS Z4, Z13, Z9
@@ -58009,7 +59514,12 @@ strip2row:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z13
 	VFMADD231PS Z4, Z13, Z10
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z13
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z13
 	VFMADD231PS Z5, Z13, Z10
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -58037,7 +59547,12 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z6, Z13, Z9
 	VFMADD231PS Z0, Z13, Z11
 	VMOVUPS.Z   (R9)(R10*1), K1, Z13
@@ -58052,7 +59567,12 @@ strip2row:
 	VFMADD231PS Z7, Z13, Z10
 	VFMADD231PS Z1, Z13, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z13
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z13
 	VFMADD231PS Z8, Z13, Z10
 	VFMADD231PS Z2, Z13, Z12
 	MOVQ        104(AX), R9
@@ -58106,7 +59626,12 @@ strip2last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z13
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
 	VFMADD231PS Z6, Z13, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z13
 	VFMADD231PS Z7, Z13, Z9
@@ -58116,7 +59641,12 @@ strip2last:
 	VMOVUPS.Z   (R8)(R10*1), K1, Z13
 	VFMADD231PS Z7, Z13, Z10
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z13
+	LEAQ        4(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z13
 	VFMADD231PS Z8, Z13, Z10
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -58181,16 +59711,6 @@ strip3panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        6(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -58212,7 +59732,12 @@ strip3panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z0, Z15, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z1, Z15, Z9
@@ -58227,7 +59752,12 @@ strip3panel:
 	VFMADD231PS Z0, Z15, Z11
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z1, Z15, Z11
-	VMOVUPS.Z   (R9)(R10*2), K3, Z15
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z15
 	VFMADD231PS Z2, Z15, Z11
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -58255,7 +59785,12 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z3, Z15, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z4, Z15, Z9
@@ -58270,7 +59805,12 @@ strip3row:
 	VFMADD231PS Z3, Z15, Z11
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z4, Z15, Z11
-	VMOVUPS.Z   (R9)(R10*2), K3, Z15
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z15
 	VFMADD231PS Z5, Z15, Z11
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -58301,7 +59841,12 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VFMADD231PS Z0, Z15, Z12
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
@@ -58324,7 +59869,12 @@ strip3row:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z15
 	VFMADD231PS Z7, Z15, Z11
 	VFMADD231PS Z1, Z15, Z14
-	VMOVUPS.Z   (R9)(R10*2), K3, Z15
+	LEAQ        6(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z15
 	VFMADD231PS Z8, Z15, Z11
 	VFMADD231PS Z2, Z15, Z14
 	MOVQ        104(AX), R9
@@ -58384,7 +59934,12 @@ strip3last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z15
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z6, Z15, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
 	VFMADD231PS Z7, Z15, Z9
@@ -58399,7 +59954,12 @@ strip3last:
 	VFMADD231PS Z6, Z15, Z11
 	VMOVUPS.Z   (R8)(R9*1), K1, Z15
 	VFMADD231PS Z7, Z15, Z11
-	VMOVUPS.Z   (R8)(R9*2), K3, Z15
+	LEAQ        6(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z15
 	VFMADD231PS Z8, Z15, Z11
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -58469,16 +60029,6 @@ strip4panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        8(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -58501,7 +60051,12 @@ strip4panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z0, Z17, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
 	VFMADD231PS Z1, Z17, Z9
@@ -58522,7 +60077,12 @@ strip4panel:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z17
 	VFMADD231PS Z1, Z17, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z2, Z17, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -58553,7 +60113,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z3, Z17, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
 	VFMADD231PS Z4, Z17, Z9
@@ -58574,7 +60139,12 @@ strip4row:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z17
 	VFMADD231PS Z4, Z17, Z12
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z5, Z17, Z12
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -58609,7 +60179,12 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z6, Z17, Z9
 	VFMADD231PS Z0, Z17, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z17
@@ -58641,7 +60216,12 @@ strip4row:
 	VFMADD231PS Z7, Z17, Z12
 	VFMADD231PS Z1, Z17, Z16
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z17
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z8, Z17, Z12
 	VFMADD231PS Z2, Z17, Z16
 	MOVQ        104(AX), R9
@@ -58710,7 +60290,12 @@ strip4last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z17
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
 	VFMADD231PS Z6, Z17, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z17
 	VFMADD231PS Z7, Z17, Z9
@@ -58731,7 +60316,12 @@ strip4last:
 	VMOVUPS.Z   (R8)(R10*1), K1, Z17
 	VFMADD231PS Z7, Z17, Z12
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z17
+	LEAQ        8(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z17
 	VFMADD231PS Z8, Z17, Z12
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -58809,16 +60399,6 @@ strip5panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        10(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -58842,7 +60422,12 @@ strip5panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z0, Z19, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z1, Z19, Z9
@@ -58868,7 +60453,12 @@ strip5panel:
 	VFMADD231PS Z0, Z19, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z1, Z19, Z13
-	VMOVUPS.Z   (R9)(R10*2), K3, Z19
+	LEAQ        10(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z19
 	VFMADD231PS Z2, Z19, Z13
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -58901,7 +60491,12 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z3, Z19, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z4, Z19, Z9
@@ -58927,7 +60522,12 @@ strip5row:
 	VFMADD231PS Z3, Z19, Z13
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z4, Z19, Z13
-	VMOVUPS.Z   (R9)(R10*2), K3, Z19
+	LEAQ        10(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z19
 	VFMADD231PS Z5, Z19, Z13
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -58965,7 +60565,12 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z6, Z19, Z9
 	VFMADD231PS Z0, Z19, Z14
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
@@ -59005,7 +60610,12 @@ strip5row:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z19
 	VFMADD231PS Z7, Z19, Z13
 	VFMADD231PS Z1, Z19, Z18
-	VMOVUPS.Z   (R9)(R10*2), K3, Z19
+	LEAQ        10(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z19
 	VFMADD231PS Z8, Z19, Z13
 	VFMADD231PS Z2, Z19, Z18
 	MOVQ        104(AX), R9
@@ -59082,7 +60692,12 @@ strip5last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z19
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z19
 	VFMADD231PS Z6, Z19, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z19
 	VFMADD231PS Z7, Z19, Z9
@@ -59108,7 +60723,12 @@ strip5last:
 	VFMADD231PS Z6, Z19, Z13
 	VMOVUPS.Z   (R8)(R9*1), K1, Z19
 	VFMADD231PS Z7, Z19, Z13
-	VMOVUPS.Z   (R8)(R9*2), K3, Z19
+	LEAQ        10(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z19
 	VFMADD231PS Z8, Z19, Z13
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -59193,16 +60813,6 @@ strip6panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        12(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -59227,7 +60837,12 @@ strip6panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z0, Z21, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
 	VFMADD231PS Z1, Z21, Z9
@@ -59259,7 +60874,12 @@ strip6panel:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z21
 	VFMADD231PS Z1, Z21, Z14
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z21
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z2, Z21, Z14
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -59295,7 +60915,12 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z3, Z21, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
 	VFMADD231PS Z4, Z21, Z9
@@ -59327,7 +60952,12 @@ strip6row:
 	VMOVUPS.Z   (R9)(R11*1), K1, Z21
 	VFMADD231PS Z4, Z21, Z14
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z21
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z5, Z21, Z14
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -59369,7 +60999,12 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z21
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VFMADD231PS Z0, Z21, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z21
@@ -59418,7 +61053,12 @@ strip6row:
 	VFMADD231PS Z7, Z21, Z14
 	VFMADD231PS Z1, Z21, Z20
 	LEAQ        (R9)(R10*4), R9
-	VMOVUPS.Z   (R9), K3, Z21
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R10
+	VMOVUPS.Z   (R10), K1, Z21
 	VFMADD231PS Z8, Z21, Z14
 	VFMADD231PS Z2, Z21, Z20
 	MOVQ        104(AX), R9
@@ -59502,7 +61142,12 @@ strip6last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z21
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
 	VFMADD231PS Z6, Z21, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z21
 	VFMADD231PS Z7, Z21, Z9
@@ -59534,7 +61179,12 @@ strip6last:
 	VMOVUPS.Z   (R8)(R10*1), K1, Z21
 	VFMADD231PS Z7, Z21, Z14
 	LEAQ        (R8)(R9*4), R8
-	VMOVUPS.Z   (R8), K3, Z21
+	LEAQ        12(BX), R9
+	CMPQ        R9, 88(AX)
+	LEAQ        channelMask<>+64(SB), R9
+	LEAQ        (R8), R8
+	CMOVQCS     R8, R9
+	VMOVUPS.Z   (R9), K1, Z21
 	VFMADD231PS Z8, Z21, Z14
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -59625,16 +61275,6 @@ strip7panel:
 	CMOVQGT     R8, DX
 	BZHIQ       DX, R9, R9
 	KMOVW       R9, K1
-	LEAQ        (BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K2
-	LEAQ        14(BX), DX
-	CMPQ        DX, 88(AX)
-	SBBL        DX, DX
-	ANDL        R9, DX
-	KMOVW       DX, K3
 	MOVQ        8(AX), DX
 	VCVTPH2PS   64(SI), Z0
 	VCVTPH2PS   96(SI), Z1
@@ -59660,7 +61300,12 @@ strip7panel:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z23
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z23
 	VFMADD231PS Z0, Z23, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z1, Z23, Z9
@@ -59697,7 +61342,12 @@ strip7panel:
 	VFMADD231PS Z0, Z23, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z1, Z23, Z15
-	VMOVUPS.Z   (R9)(R10*2), K3, Z23
+	LEAQ        14(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z23
 	VFMADD231PS Z2, Z23, Z15
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -59735,7 +61385,12 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z23
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z23
 	VFMADD231PS Z3, Z23, Z9
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z4, Z23, Z9
@@ -59772,7 +61427,12 @@ strip7row:
 	VFMADD231PS Z3, Z23, Z15
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z4, Z23, Z15
-	VMOVUPS.Z   (R9)(R10*2), K3, Z23
+	LEAQ        14(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z23
 	VFMADD231PS Z5, Z23, Z15
 	MOVQ        104(AX), R9
 	MOVQ        8(DX)(R9*1), R11
@@ -59817,7 +61477,12 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	VMOVUPS.Z   (R9), K2, Z23
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z23
 	VFMADD231PS Z6, Z23, Z9
 	VFMADD231PS Z0, Z23, Z16
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
@@ -59874,7 +61539,12 @@ strip7row:
 	VMOVUPS.Z   (R9)(R10*1), K1, Z23
 	VFMADD231PS Z7, Z23, Z15
 	VFMADD231PS Z1, Z23, Z22
-	VMOVUPS.Z   (R9)(R10*2), K3, Z23
+	LEAQ        14(BX), R11
+	CMPQ        R11, 88(AX)
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS.Z   (R11), K1, Z23
 	VFMADD231PS Z8, Z23, Z15
 	VFMADD231PS Z2, Z23, Z22
 	MOVQ        104(AX), R9
@@ -59964,7 +61634,12 @@ strip7last:
 	ADDQ        (AX), R8
 	ADDQ        DI, R8
 	LEAQ        (R9)(R9*2), R10
-	VMOVUPS.Z   (R8), K2, Z23
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R8), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
 	VFMADD231PS Z6, Z23, Z9
 	VMOVUPS.Z   (R8)(R9*1), K1, Z23
 	VFMADD231PS Z7, Z23, Z9
@@ -60001,7 +61676,12 @@ strip7last:
 	VFMADD231PS Z6, Z23, Z15
 	VMOVUPS.Z   (R8)(R9*1), K1, Z23
 	VFMADD231PS Z7, Z23, Z15
-	VMOVUPS.Z   (R8)(R9*2), K3, Z23
+	LEAQ        14(BX), R10
+	CMPQ        R10, 88(AX)
+	LEAQ        channelMask<>+64(SB), R10
+	LEAQ        (R8)(R9*2), R8
+	CMOVQCS     R8, R10
+	VMOVUPS.Z   (R10), K1, Z23
 	VFMADD231PS Z8, Z23, Z15
 	MOVQ        104(AX), R8
 	MOVQ        8(DX)(R8*1), R10
@@ -60086,7 +61766,7 @@ done:
 
 // func depthwiseStripsF16w5s1AVX512(a *depthwiseStripsArgs)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·depthwiseStripsF16w5s1AVX512(SB), NOSPLIT, $0-8
+TEXT ·depthwiseStripsF16w5s1AVX512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 	XORQ CX, CX
 
@@ -60140,26 +61820,6 @@ strip1panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    3(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    4(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -60185,16 +61845,36 @@ strip1first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z7
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z2, Z7, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z7
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z3, Z7, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z7
 	VFMADD231PS Z4, Z7, Z0
-	VMOVUPS.Z   (R10)(R13*1), K4, Z7
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z7
 	VFMADD231PS Z5, Z7, Z0
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z7
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z7
 	VFMADD231PS Z6, Z7, Z0
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -60225,20 +61905,40 @@ strip1both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z12
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z12
 	VFMADD231PS Z2, Z12, Z0
 	VFMADD231PS Z7, Z12, Z1
-	VMOVUPS.Z   (R12)(R13*1), K3, Z12
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z12
 	VFMADD231PS Z3, Z12, Z0
 	VFMADD231PS Z8, Z12, Z1
 	VMOVUPS.Z   (R12)(R13*2), K1, Z12
 	VFMADD231PS Z4, Z12, Z0
 	VFMADD231PS Z9, Z12, Z1
-	VMOVUPS.Z   (R12)(R14*1), K4, Z12
+	LEAQ        3(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z12
 	VFMADD231PS Z5, Z12, Z0
 	VFMADD231PS Z10, Z12, Z1
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z12
+	LEAQ        4(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z12
 	VFMADD231PS Z6, Z12, Z0
 	VFMADD231PS Z11, Z12, Z1
 	ADDQ        $+24, DX
@@ -60260,16 +61960,36 @@ strip1second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z7
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z2, Z7, Z1
-	VMOVUPS.Z   (R9)(R12*1), K3, Z7
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z3, Z7, Z1
 	VMOVUPS.Z   (R9)(R12*2), K1, Z7
 	VFMADD231PS Z4, Z7, Z1
-	VMOVUPS.Z   (R9)(R13*1), K4, Z7
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z7
 	VFMADD231PS Z5, Z7, Z1
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z7
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z7
 	VFMADD231PS Z6, Z7, Z1
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -60388,26 +62108,6 @@ strip2panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    4(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    5(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -60434,9 +62134,19 @@ strip2first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z9
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z4, Z9, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z9
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z5, Z9, Z0
 	VFMADD231PS Z4, Z9, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z9
@@ -60446,10 +62156,20 @@ strip2first:
 	VFMADD231PS Z7, Z9, Z0
 	VFMADD231PS Z6, Z9, Z1
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K4, Z9
+	LEAQ        4(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z9
 	VFMADD231PS Z8, Z9, Z0
 	VFMADD231PS Z7, Z9, Z1
-	VMOVUPS.Z   (R10)(R12*1), K5, Z9
+	LEAQ        5(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*1), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z8, Z9, Z1
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -60481,10 +62201,20 @@ strip2both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z14
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z14
 	VFMADD231PS Z4, Z14, Z0
 	VFMADD231PS Z9, Z14, Z2
-	VMOVUPS.Z   (R12)(R13*1), K3, Z14
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z14
 	VFMADD231PS Z5, Z14, Z0
 	VFMADD231PS Z4, Z14, Z1
 	VFMADD231PS Z10, Z14, Z2
@@ -60500,12 +62230,22 @@ strip2both:
 	VFMADD231PS Z12, Z14, Z2
 	VFMADD231PS Z11, Z14, Z3
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K4, Z14
+	LEAQ        4(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z8, Z14, Z0
 	VFMADD231PS Z7, Z14, Z1
 	VFMADD231PS Z13, Z14, Z2
 	VFMADD231PS Z12, Z14, Z3
-	VMOVUPS.Z   (R12)(R13*1), K5, Z14
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*1), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z14
 	VFMADD231PS Z8, Z14, Z1
 	VFMADD231PS Z13, Z14, Z3
 	ADDQ        $+24, DX
@@ -60527,9 +62267,19 @@ strip2second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z9
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z4, Z9, Z2
-	VMOVUPS.Z   (R9)(R12*1), K3, Z9
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z5, Z9, Z2
 	VFMADD231PS Z4, Z9, Z3
 	VMOVUPS.Z   (R9)(R12*2), K1, Z9
@@ -60539,10 +62289,20 @@ strip2second:
 	VFMADD231PS Z7, Z9, Z2
 	VFMADD231PS Z6, Z9, Z3
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K4, Z9
+	LEAQ        4(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z9
 	VFMADD231PS Z8, Z9, Z2
 	VFMADD231PS Z7, Z9, Z3
-	VMOVUPS.Z   (R9)(R12*1), K5, Z9
+	LEAQ        5(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*1), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z8, Z9, Z3
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -60671,26 +62431,6 @@ strip3panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    5(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    6(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -60718,9 +62458,19 @@ strip3first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z11
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z6, Z11, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z11
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z7, Z11, Z0
 	VFMADD231PS Z6, Z11, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z11
@@ -60736,10 +62486,20 @@ strip3first:
 	VFMADD231PS Z10, Z11, Z0
 	VFMADD231PS Z9, Z11, Z1
 	VFMADD231PS Z8, Z11, Z2
-	VMOVUPS.Z   (R10)(R12*1), K4, Z11
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z11
 	VFMADD231PS Z10, Z11, Z1
 	VFMADD231PS Z9, Z11, Z2
-	VMOVUPS.Z   (R10)(R12*2), K5, Z11
+	LEAQ        6(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z11
 	VFMADD231PS Z10, Z11, Z2
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -60772,10 +62532,20 @@ strip3both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z16
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z16
 	VFMADD231PS Z6, Z16, Z0
 	VFMADD231PS Z11, Z16, Z3
-	VMOVUPS.Z   (R12)(R13*1), K3, Z16
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z16
 	VFMADD231PS Z7, Z16, Z0
 	VFMADD231PS Z6, Z16, Z1
 	VFMADD231PS Z12, Z16, Z3
@@ -60802,12 +62572,22 @@ strip3both:
 	VFMADD231PS Z15, Z16, Z3
 	VFMADD231PS Z14, Z16, Z4
 	VFMADD231PS Z13, Z16, Z5
-	VMOVUPS.Z   (R12)(R13*1), K4, Z16
+	LEAQ        5(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z10, Z16, Z1
 	VFMADD231PS Z9, Z16, Z2
 	VFMADD231PS Z15, Z16, Z4
 	VFMADD231PS Z14, Z16, Z5
-	VMOVUPS.Z   (R12)(R13*2), K5, Z16
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z16
 	VFMADD231PS Z10, Z16, Z2
 	VFMADD231PS Z15, Z16, Z5
 	ADDQ        $+24, DX
@@ -60829,9 +62609,19 @@ strip3second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z6, Z11, Z3
-	VMOVUPS.Z   (R9)(R12*1), K3, Z11
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z7, Z11, Z3
 	VFMADD231PS Z6, Z11, Z4
 	VMOVUPS.Z   (R9)(R12*2), K1, Z11
@@ -60847,10 +62637,20 @@ strip3second:
 	VFMADD231PS Z10, Z11, Z3
 	VFMADD231PS Z9, Z11, Z4
 	VFMADD231PS Z8, Z11, Z5
-	VMOVUPS.Z   (R9)(R12*1), K4, Z11
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z11
 	VFMADD231PS Z10, Z11, Z4
 	VFMADD231PS Z9, Z11, Z5
-	VMOVUPS.Z   (R9)(R12*2), K5, Z11
+	LEAQ        6(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z11
 	VFMADD231PS Z10, Z11, Z5
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -60989,26 +62789,6 @@ strip4panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    6(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    7(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -61037,9 +62817,19 @@ strip4first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VFMADD231PS Z8, Z13, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z13
@@ -61061,10 +62851,20 @@ strip4first:
 	VFMADD231PS Z12, Z13, Z1
 	VFMADD231PS Z11, Z13, Z2
 	VFMADD231PS Z10, Z13, Z3
-	VMOVUPS.Z   (R10)(R12*2), K4, Z13
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z12, Z13, Z2
 	VFMADD231PS Z11, Z13, Z3
-	VMOVUPS.Z   (R10)(R13*1), K5, Z13
+	LEAQ        7(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10)(R13*1), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z13
 	VFMADD231PS Z12, Z13, Z3
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -61098,10 +62898,20 @@ strip4both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z18
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z18
 	VFMADD231PS Z8, Z18, Z0
 	VFMADD231PS Z13, Z18, Z4
-	VMOVUPS.Z   (R12)(R13*1), K3, Z18
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z18
 	VFMADD231PS Z9, Z18, Z0
 	VFMADD231PS Z8, Z18, Z1
 	VFMADD231PS Z14, Z18, Z4
@@ -61139,12 +62949,22 @@ strip4both:
 	VFMADD231PS Z17, Z18, Z5
 	VFMADD231PS Z16, Z18, Z6
 	VFMADD231PS Z15, Z18, Z7
-	VMOVUPS.Z   (R12)(R13*2), K4, Z18
+	LEAQ        6(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*2), R13
+	CMOVQCS     R13, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z12, Z18, Z2
 	VFMADD231PS Z11, Z18, Z3
 	VFMADD231PS Z17, Z18, Z6
 	VFMADD231PS Z16, Z18, Z7
-	VMOVUPS.Z   (R12)(R14*1), K5, Z18
+	LEAQ        7(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12)(R14*1), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z18
 	VFMADD231PS Z12, Z18, Z3
 	VFMADD231PS Z17, Z18, Z7
 	ADDQ        $+24, DX
@@ -61166,9 +62986,19 @@ strip4second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z4
-	VMOVUPS.Z   (R9)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z4
 	VFMADD231PS Z8, Z13, Z5
 	VMOVUPS.Z   (R9)(R12*2), K1, Z13
@@ -61190,10 +63020,20 @@ strip4second:
 	VFMADD231PS Z12, Z13, Z5
 	VFMADD231PS Z11, Z13, Z6
 	VFMADD231PS Z10, Z13, Z7
-	VMOVUPS.Z   (R9)(R12*2), K4, Z13
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z12, Z13, Z6
 	VFMADD231PS Z11, Z13, Z7
-	VMOVUPS.Z   (R9)(R13*1), K5, Z13
+	LEAQ        7(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9)(R13*1), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z13
 	VFMADD231PS Z12, Z13, Z7
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -61347,26 +63187,6 @@ strip5panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    7(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    8(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -61396,9 +63216,19 @@ strip5first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z0
 	VFMADD231PS Z10, Z15, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z15
@@ -61426,11 +63256,21 @@ strip5first:
 	VFMADD231PS Z14, Z15, Z2
 	VFMADD231PS Z13, Z15, Z3
 	VFMADD231PS Z12, Z15, Z4
-	VMOVUPS.Z   (R10)(R13*1), K4, Z15
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z14, Z15, Z3
 	VFMADD231PS Z13, Z15, Z4
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z15
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z14, Z15, Z4
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -61465,10 +63305,20 @@ strip5both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z20
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z20
 	VFMADD231PS Z10, Z20, Z0
 	VFMADD231PS Z15, Z20, Z5
-	VMOVUPS.Z   (R12)(R13*1), K3, Z20
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z20
 	VFMADD231PS Z11, Z20, Z0
 	VFMADD231PS Z10, Z20, Z1
 	VFMADD231PS Z16, Z20, Z5
@@ -61517,13 +63367,23 @@ strip5both:
 	VFMADD231PS Z19, Z20, Z7
 	VFMADD231PS Z18, Z20, Z8
 	VFMADD231PS Z17, Z20, Z9
-	VMOVUPS.Z   (R12)(R14*1), K4, Z20
+	LEAQ        7(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z20
 	VFMADD231PS Z14, Z20, Z3
 	VFMADD231PS Z13, Z20, Z4
 	VFMADD231PS Z19, Z20, Z8
 	VFMADD231PS Z18, Z20, Z9
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z20
+	LEAQ        8(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z20
 	VFMADD231PS Z14, Z20, Z4
 	VFMADD231PS Z19, Z20, Z9
 	ADDQ        $+24, DX
@@ -61545,9 +63405,19 @@ strip5second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z5
-	VMOVUPS.Z   (R9)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z5
 	VFMADD231PS Z10, Z15, Z6
 	VMOVUPS.Z   (R9)(R12*2), K1, Z15
@@ -61575,11 +63445,21 @@ strip5second:
 	VFMADD231PS Z14, Z15, Z7
 	VFMADD231PS Z13, Z15, Z8
 	VFMADD231PS Z12, Z15, Z9
-	VMOVUPS.Z   (R9)(R13*1), K4, Z15
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z14, Z15, Z8
 	VFMADD231PS Z13, Z15, Z9
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z15
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z14, Z15, Z9
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -61750,26 +63630,6 @@ strip6panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    8(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    9(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -61800,9 +63660,19 @@ strip6first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z0
 	VFMADD231PS Z12, Z17, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z17
@@ -61837,10 +63707,20 @@ strip6first:
 	VFMADD231PS Z15, Z17, Z4
 	VFMADD231PS Z14, Z17, Z5
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K4, Z17
+	LEAQ        8(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z16, Z17, Z4
 	VFMADD231PS Z15, Z17, Z5
-	VMOVUPS.Z   (R10)(R12*1), K5, Z17
+	LEAQ        9(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*1), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z5
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -61876,10 +63756,20 @@ strip6both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z22
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z22
 	VFMADD231PS Z12, Z22, Z0
 	VFMADD231PS Z17, Z22, Z6
-	VMOVUPS.Z   (R12)(R13*1), K3, Z22
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z22
 	VFMADD231PS Z13, Z22, Z0
 	VFMADD231PS Z12, Z22, Z1
 	VFMADD231PS Z18, Z22, Z6
@@ -61940,12 +63830,22 @@ strip6both:
 	VFMADD231PS Z20, Z22, Z10
 	VFMADD231PS Z19, Z22, Z11
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K4, Z22
+	LEAQ        8(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z22
 	VFMADD231PS Z16, Z22, Z4
 	VFMADD231PS Z15, Z22, Z5
 	VFMADD231PS Z21, Z22, Z10
 	VFMADD231PS Z20, Z22, Z11
-	VMOVUPS.Z   (R12)(R13*1), K5, Z22
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*1), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z22
 	VFMADD231PS Z16, Z22, Z5
 	VFMADD231PS Z21, Z22, Z11
 	ADDQ        $+24, DX
@@ -61967,9 +63867,19 @@ strip6second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z6
-	VMOVUPS.Z   (R9)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z6
 	VFMADD231PS Z12, Z17, Z7
 	VMOVUPS.Z   (R9)(R12*2), K1, Z17
@@ -62004,10 +63914,20 @@ strip6second:
 	VFMADD231PS Z15, Z17, Z10
 	VFMADD231PS Z14, Z17, Z11
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K4, Z17
+	LEAQ        8(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z16, Z17, Z10
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R9)(R12*1), K5, Z17
+	LEAQ        9(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*1), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -62188,26 +64108,6 @@ strip7panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    9(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    10(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -62239,9 +64139,19 @@ strip7first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z0
 	VFMADD231PS Z14, Z19, Z1
 	VMOVUPS.Z   (R10)(R12*2), K1, Z19
@@ -62282,10 +64192,20 @@ strip7first:
 	VFMADD231PS Z18, Z19, Z4
 	VFMADD231PS Z17, Z19, Z5
 	VFMADD231PS Z16, Z19, Z6
-	VMOVUPS.Z   (R10)(R12*1), K4, Z19
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z18, Z19, Z5
 	VFMADD231PS Z17, Z19, Z6
-	VMOVUPS.Z   (R10)(R12*2), K5, Z19
+	LEAQ        10(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z18, Z19, Z6
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -62322,10 +64242,20 @@ strip7both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z24
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z24
 	VFMADD231PS Z14, Z24, Z0
 	VFMADD231PS Z19, Z24, Z7
-	VMOVUPS.Z   (R12)(R13*1), K3, Z24
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z24
 	VFMADD231PS Z15, Z24, Z0
 	VFMADD231PS Z14, Z24, Z1
 	VFMADD231PS Z20, Z24, Z7
@@ -62397,12 +64327,22 @@ strip7both:
 	VFMADD231PS Z23, Z24, Z11
 	VFMADD231PS Z22, Z24, Z12
 	VFMADD231PS Z21, Z24, Z13
-	VMOVUPS.Z   (R12)(R13*1), K4, Z24
+	LEAQ        9(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z24
 	VFMADD231PS Z18, Z24, Z5
 	VFMADD231PS Z17, Z24, Z6
 	VFMADD231PS Z23, Z24, Z12
 	VFMADD231PS Z22, Z24, Z13
-	VMOVUPS.Z   (R12)(R13*2), K5, Z24
+	LEAQ        10(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z24
 	VFMADD231PS Z18, Z24, Z6
 	VFMADD231PS Z23, Z24, Z13
 	ADDQ        $+24, DX
@@ -62424,9 +64364,19 @@ strip7second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z7
-	VMOVUPS.Z   (R9)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z7
 	VFMADD231PS Z14, Z19, Z8
 	VMOVUPS.Z   (R9)(R12*2), K1, Z19
@@ -62467,10 +64417,20 @@ strip7second:
 	VFMADD231PS Z18, Z19, Z11
 	VFMADD231PS Z17, Z19, Z12
 	VFMADD231PS Z16, Z19, Z13
-	VMOVUPS.Z   (R9)(R12*1), K4, Z19
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z18, Z19, Z12
 	VFMADD231PS Z17, Z19, Z13
-	VMOVUPS.Z   (R9)(R12*2), K5, Z19
+	LEAQ        10(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z18, Z19, Z13
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -62661,26 +64621,6 @@ strip8panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    10(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    11(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -62710,9 +64650,19 @@ strip8cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VFMADD231PS Z8, Z13, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z13
@@ -62759,10 +64709,20 @@ strip8cells:
 	VFMADD231PS Z12, Z13, Z5
 	VFMADD231PS Z11, Z13, Z6
 	VFMADD231PS Z10, Z13, Z7
-	VMOVUPS.Z   (R11)(R12*2), K4, Z13
+	LEAQ        10(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z12, Z13, Z6
 	VFMADD231PS Z11, Z13, Z7
-	VMOVUPS.Z   (R11)(R13*1), K5, Z13
+	LEAQ        11(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11)(R13*1), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
 	VFMADD231PS Z12, Z13, Z7
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -62861,26 +64821,6 @@ strip9panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    11(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    12(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -62911,9 +64851,19 @@ strip9cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z9, Z14, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z10, Z14, Z0
 	VFMADD231PS Z9, Z14, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z14
@@ -62966,11 +64916,21 @@ strip9cells:
 	VFMADD231PS Z13, Z14, Z6
 	VFMADD231PS Z12, Z14, Z7
 	VFMADD231PS Z11, Z14, Z8
-	VMOVUPS.Z   (R11)(R13*1), K4, Z14
+	LEAQ        11(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z14
 	VFMADD231PS Z13, Z14, Z7
 	VFMADD231PS Z12, Z14, Z8
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z14
+	LEAQ        12(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z14
 	VFMADD231PS Z13, Z14, Z8
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -63076,26 +65036,6 @@ strip10panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    12(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    13(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -63127,9 +65067,19 @@ strip10cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z0
 	VFMADD231PS Z10, Z15, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z15
@@ -63189,10 +65139,20 @@ strip10cells:
 	VFMADD231PS Z13, Z15, Z8
 	VFMADD231PS Z12, Z15, Z9
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K4, Z15
+	LEAQ        12(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z14, Z15, Z8
 	VFMADD231PS Z13, Z15, Z9
-	VMOVUPS.Z   (R11)(R12*1), K5, Z15
+	LEAQ        13(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*1), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z14, Z15, Z9
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -63302,26 +65262,6 @@ strip11panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    13(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    14(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -63354,9 +65294,19 @@ strip11cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z16
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z11, Z16, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z16
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z12, Z16, Z0
 	VFMADD231PS Z11, Z16, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z16
@@ -63422,10 +65372,20 @@ strip11cells:
 	VFMADD231PS Z15, Z16, Z8
 	VFMADD231PS Z14, Z16, Z9
 	VFMADD231PS Z13, Z16, Z10
-	VMOVUPS.Z   (R11)(R12*1), K4, Z16
+	LEAQ        13(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z16
 	VFMADD231PS Z15, Z16, Z9
 	VFMADD231PS Z14, Z16, Z10
-	VMOVUPS.Z   (R11)(R12*2), K5, Z16
+	LEAQ        14(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z16
 	VFMADD231PS Z15, Z16, Z10
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -63539,26 +65499,6 @@ strip12panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    14(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    15(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -63592,9 +65532,19 @@ strip12cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z0
 	VFMADD231PS Z12, Z17, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z17
@@ -63666,10 +65616,20 @@ strip12cells:
 	VFMADD231PS Z16, Z17, Z9
 	VFMADD231PS Z15, Z17, Z10
 	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R11)(R12*2), K4, Z17
+	LEAQ        14(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z16, Z17, Z10
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R11)(R13*1), K5, Z17
+	LEAQ        15(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11)(R13*1), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -63787,26 +65747,6 @@ strip13panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    15(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    16(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -63841,9 +65781,19 @@ strip13cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z18
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z13, Z18, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z18
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z14, Z18, Z0
 	VFMADD231PS Z13, Z18, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z18
@@ -63921,11 +65871,21 @@ strip13cells:
 	VFMADD231PS Z17, Z18, Z10
 	VFMADD231PS Z16, Z18, Z11
 	VFMADD231PS Z15, Z18, Z12
-	VMOVUPS.Z   (R11)(R13*1), K4, Z18
+	LEAQ        15(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z18
 	VFMADD231PS Z17, Z18, Z11
 	VFMADD231PS Z16, Z18, Z12
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z18
+	LEAQ        16(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z17, Z18, Z12
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -64050,26 +66010,6 @@ strip14panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    16(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    17(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -64105,9 +66045,19 @@ strip14cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z0
 	VFMADD231PS Z14, Z19, Z1
 	VMOVUPS.Z   (R11)(R12*2), K1, Z19
@@ -64192,10 +66142,20 @@ strip14cells:
 	VFMADD231PS Z17, Z19, Z12
 	VFMADD231PS Z16, Z19, Z13
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K4, Z19
+	LEAQ        16(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z18, Z19, Z12
 	VFMADD231PS Z17, Z19, Z13
-	VMOVUPS.Z   (R11)(R12*1), K5, Z19
+	LEAQ        17(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*1), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z18, Z19, Z13
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -64314,7 +66274,7 @@ done:
 
 // func depthwiseStripsF16w5s2AVX512(a *depthwiseStripsArgs)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·depthwiseStripsF16w5s2AVX512(SB), NOSPLIT, $0-8
+TEXT ·depthwiseStripsF16w5s2AVX512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 	XORQ CX, CX
 
@@ -64369,26 +66329,6 @@ strip1panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    3(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    4(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -64414,16 +66354,36 @@ strip1first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z7
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z2, Z7, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z7
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z3, Z7, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z7
 	VFMADD231PS Z4, Z7, Z0
-	VMOVUPS.Z   (R10)(R13*1), K4, Z7
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z7
 	VFMADD231PS Z5, Z7, Z0
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z7
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z7
 	VFMADD231PS Z6, Z7, Z0
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -64454,20 +66414,40 @@ strip1both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z12
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z12
 	VFMADD231PS Z2, Z12, Z0
 	VFMADD231PS Z7, Z12, Z1
-	VMOVUPS.Z   (R12)(R13*1), K3, Z12
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z12
 	VFMADD231PS Z3, Z12, Z0
 	VFMADD231PS Z8, Z12, Z1
 	VMOVUPS.Z   (R12)(R13*2), K1, Z12
 	VFMADD231PS Z4, Z12, Z0
 	VFMADD231PS Z9, Z12, Z1
-	VMOVUPS.Z   (R12)(R14*1), K4, Z12
+	LEAQ        3(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z12
 	VFMADD231PS Z5, Z12, Z0
 	VFMADD231PS Z10, Z12, Z1
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z12
+	LEAQ        4(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z12
 	VFMADD231PS Z6, Z12, Z0
 	VFMADD231PS Z11, Z12, Z1
 	ADDQ        $+24, DX
@@ -64489,16 +66469,36 @@ strip1second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z7
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z2, Z7, Z1
-	VMOVUPS.Z   (R9)(R12*1), K3, Z7
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z7
 	VFMADD231PS Z3, Z7, Z1
 	VMOVUPS.Z   (R9)(R12*2), K1, Z7
 	VFMADD231PS Z4, Z7, Z1
-	VMOVUPS.Z   (R9)(R13*1), K4, Z7
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z7
 	VFMADD231PS Z5, Z7, Z1
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z7
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z7
 	VFMADD231PS Z6, Z7, Z1
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -64646,26 +66646,6 @@ strip2panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    5(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    6(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -64692,9 +66672,19 @@ strip2first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z9
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z4, Z9, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z9
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z5, Z9, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z9
 	VFMADD231PS Z6, Z9, Z0
@@ -64706,9 +66696,19 @@ strip2first:
 	VMOVUPS.Z   (R10), K1, Z9
 	VFMADD231PS Z8, Z9, Z0
 	VFMADD231PS Z6, Z9, Z1
-	VMOVUPS.Z   (R10)(R12*1), K4, Z9
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z9
 	VFMADD231PS Z7, Z9, Z1
-	VMOVUPS.Z   (R10)(R12*2), K5, Z9
+	LEAQ        6(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z8, Z9, Z1
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -64740,10 +66740,20 @@ strip2both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z14
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z14
 	VFMADD231PS Z4, Z14, Z0
 	VFMADD231PS Z9, Z14, Z2
-	VMOVUPS.Z   (R12)(R13*1), K3, Z14
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z14
 	VFMADD231PS Z5, Z14, Z0
 	VFMADD231PS Z10, Z14, Z2
 	VMOVUPS.Z   (R12)(R13*2), K1, Z14
@@ -64762,10 +66772,20 @@ strip2both:
 	VFMADD231PS Z6, Z14, Z1
 	VFMADD231PS Z13, Z14, Z2
 	VFMADD231PS Z11, Z14, Z3
-	VMOVUPS.Z   (R12)(R13*1), K4, Z14
+	LEAQ        5(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z7, Z14, Z1
 	VFMADD231PS Z12, Z14, Z3
-	VMOVUPS.Z   (R12)(R13*2), K5, Z14
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z14
 	VFMADD231PS Z8, Z14, Z1
 	VFMADD231PS Z13, Z14, Z3
 	ADDQ        $+24, DX
@@ -64787,9 +66807,19 @@ strip2second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z9
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z4, Z9, Z2
-	VMOVUPS.Z   (R9)(R12*1), K3, Z9
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z9
 	VFMADD231PS Z5, Z9, Z2
 	VMOVUPS.Z   (R9)(R12*2), K1, Z9
 	VFMADD231PS Z6, Z9, Z2
@@ -64801,9 +66831,19 @@ strip2second:
 	VMOVUPS.Z   (R9), K1, Z9
 	VFMADD231PS Z8, Z9, Z2
 	VFMADD231PS Z6, Z9, Z3
-	VMOVUPS.Z   (R9)(R12*1), K4, Z9
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z9
 	VFMADD231PS Z7, Z9, Z3
-	VMOVUPS.Z   (R9)(R12*2), K5, Z9
+	LEAQ        6(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z9
 	VFMADD231PS Z8, Z9, Z3
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -64967,26 +67007,6 @@ strip3panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    7(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    8(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -65014,9 +67034,19 @@ strip3first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z11
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z6, Z11, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z11
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z7, Z11, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z11
 	VFMADD231PS Z8, Z11, Z0
@@ -65035,10 +67065,20 @@ strip3first:
 	VMOVUPS.Z   (R10)(R12*2), K1, Z11
 	VFMADD231PS Z10, Z11, Z1
 	VFMADD231PS Z8, Z11, Z2
-	VMOVUPS.Z   (R10)(R13*1), K4, Z11
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z11
 	VFMADD231PS Z9, Z11, Z2
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z11
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z10, Z11, Z2
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -65071,10 +67111,20 @@ strip3both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z16
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z16
 	VFMADD231PS Z6, Z16, Z0
 	VFMADD231PS Z11, Z16, Z3
-	VMOVUPS.Z   (R12)(R13*1), K3, Z16
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z16
 	VFMADD231PS Z7, Z16, Z0
 	VFMADD231PS Z12, Z16, Z3
 	VMOVUPS.Z   (R12)(R13*2), K1, Z16
@@ -65105,11 +67155,21 @@ strip3both:
 	VFMADD231PS Z8, Z16, Z2
 	VFMADD231PS Z15, Z16, Z4
 	VFMADD231PS Z13, Z16, Z5
-	VMOVUPS.Z   (R12)(R14*1), K4, Z16
+	LEAQ        7(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z9, Z16, Z2
 	VFMADD231PS Z14, Z16, Z5
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z16
+	LEAQ        8(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z16
 	VFMADD231PS Z10, Z16, Z2
 	VFMADD231PS Z15, Z16, Z5
 	ADDQ        $+24, DX
@@ -65131,9 +67191,19 @@ strip3second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z11
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z6, Z11, Z3
-	VMOVUPS.Z   (R9)(R12*1), K3, Z11
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z11
 	VFMADD231PS Z7, Z11, Z3
 	VMOVUPS.Z   (R9)(R12*2), K1, Z11
 	VFMADD231PS Z8, Z11, Z3
@@ -65152,10 +67222,20 @@ strip3second:
 	VMOVUPS.Z   (R9)(R12*2), K1, Z11
 	VFMADD231PS Z10, Z11, Z4
 	VFMADD231PS Z8, Z11, Z5
-	VMOVUPS.Z   (R9)(R13*1), K4, Z11
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z11
 	VFMADD231PS Z9, Z11, Z5
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z11
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z11
 	VFMADD231PS Z10, Z11, Z5
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -65339,26 +67419,6 @@ strip4panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    9(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    10(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -65387,9 +67447,19 @@ strip4first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z13
 	VFMADD231PS Z10, Z13, Z0
@@ -65416,9 +67486,19 @@ strip4first:
 	VMOVUPS.Z   (R10), K1, Z13
 	VFMADD231PS Z12, Z13, Z2
 	VFMADD231PS Z10, Z13, Z3
-	VMOVUPS.Z   (R10)(R12*1), K4, Z13
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z11, Z13, Z3
-	VMOVUPS.Z   (R10)(R12*2), K5, Z13
+	LEAQ        10(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z12, Z13, Z3
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -65452,10 +67532,20 @@ strip4both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z18
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z18
 	VFMADD231PS Z8, Z18, Z0
 	VFMADD231PS Z13, Z18, Z4
-	VMOVUPS.Z   (R12)(R13*1), K3, Z18
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z18
 	VFMADD231PS Z9, Z18, Z0
 	VFMADD231PS Z14, Z18, Z4
 	VMOVUPS.Z   (R12)(R13*2), K1, Z18
@@ -65499,10 +67589,20 @@ strip4both:
 	VFMADD231PS Z10, Z18, Z3
 	VFMADD231PS Z17, Z18, Z6
 	VFMADD231PS Z15, Z18, Z7
-	VMOVUPS.Z   (R12)(R13*1), K4, Z18
+	LEAQ        9(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z11, Z18, Z3
 	VFMADD231PS Z16, Z18, Z7
-	VMOVUPS.Z   (R12)(R13*2), K5, Z18
+	LEAQ        10(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z18
 	VFMADD231PS Z12, Z18, Z3
 	VFMADD231PS Z17, Z18, Z7
 	ADDQ        $+24, DX
@@ -65524,9 +67624,19 @@ strip4second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z4
-	VMOVUPS.Z   (R9)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z4
 	VMOVUPS.Z   (R9)(R12*2), K1, Z13
 	VFMADD231PS Z10, Z13, Z4
@@ -65553,9 +67663,19 @@ strip4second:
 	VMOVUPS.Z   (R9), K1, Z13
 	VFMADD231PS Z12, Z13, Z6
 	VFMADD231PS Z10, Z13, Z7
-	VMOVUPS.Z   (R9)(R12*1), K4, Z13
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z11, Z13, Z7
-	VMOVUPS.Z   (R9)(R12*2), K5, Z13
+	LEAQ        10(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z12, Z13, Z7
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -65760,26 +67880,6 @@ strip5panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    11(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    12(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -65809,9 +67909,19 @@ strip5first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z15
 	VFMADD231PS Z12, Z15, Z0
@@ -65845,10 +67955,20 @@ strip5first:
 	VMOVUPS.Z   (R10)(R12*2), K1, Z15
 	VFMADD231PS Z14, Z15, Z3
 	VFMADD231PS Z12, Z15, Z4
-	VMOVUPS.Z   (R10)(R13*1), K4, Z15
+	LEAQ        11(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z13, Z15, Z4
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z15
+	LEAQ        12(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z14, Z15, Z4
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -65883,10 +68003,20 @@ strip5both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z20
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z20
 	VFMADD231PS Z10, Z20, Z0
 	VFMADD231PS Z15, Z20, Z5
-	VMOVUPS.Z   (R12)(R13*1), K3, Z20
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z20
 	VFMADD231PS Z11, Z20, Z0
 	VFMADD231PS Z16, Z20, Z5
 	VMOVUPS.Z   (R12)(R13*2), K1, Z20
@@ -65942,11 +68072,21 @@ strip5both:
 	VFMADD231PS Z12, Z20, Z4
 	VFMADD231PS Z19, Z20, Z8
 	VFMADD231PS Z17, Z20, Z9
-	VMOVUPS.Z   (R12)(R14*1), K4, Z20
+	LEAQ        11(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z20
 	VFMADD231PS Z13, Z20, Z4
 	VFMADD231PS Z18, Z20, Z9
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z20
+	LEAQ        12(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z20
 	VFMADD231PS Z14, Z20, Z4
 	VFMADD231PS Z19, Z20, Z9
 	ADDQ        $+24, DX
@@ -65968,9 +68108,19 @@ strip5second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z5
-	VMOVUPS.Z   (R9)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z5
 	VMOVUPS.Z   (R9)(R12*2), K1, Z15
 	VFMADD231PS Z12, Z15, Z5
@@ -66004,10 +68154,20 @@ strip5second:
 	VMOVUPS.Z   (R9)(R12*2), K1, Z15
 	VFMADD231PS Z14, Z15, Z8
 	VFMADD231PS Z12, Z15, Z9
-	VMOVUPS.Z   (R9)(R13*1), K4, Z15
+	LEAQ        11(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z13, Z15, Z9
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z15
+	LEAQ        12(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z15
 	VFMADD231PS Z14, Z15, Z9
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -66237,26 +68397,6 @@ strip6panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    13(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    14(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -66287,9 +68427,19 @@ strip6first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z17
 	VFMADD231PS Z14, Z17, Z0
@@ -66331,9 +68481,19 @@ strip6first:
 	VMOVUPS.Z   (R10), K1, Z17
 	VFMADD231PS Z16, Z17, Z4
 	VFMADD231PS Z14, Z17, Z5
-	VMOVUPS.Z   (R10)(R12*1), K4, Z17
+	LEAQ        13(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z15, Z17, Z5
-	VMOVUPS.Z   (R10)(R12*2), K5, Z17
+	LEAQ        14(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R10)(R12*2), R10
+	CMOVQCS     R10, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z5
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -66369,10 +68529,20 @@ strip6both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z22
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z22
 	VFMADD231PS Z12, Z22, Z0
 	VFMADD231PS Z17, Z22, Z6
-	VMOVUPS.Z   (R12)(R13*1), K3, Z22
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z22
 	VFMADD231PS Z13, Z22, Z0
 	VFMADD231PS Z18, Z22, Z6
 	VMOVUPS.Z   (R12)(R13*2), K1, Z22
@@ -66441,10 +68611,20 @@ strip6both:
 	VFMADD231PS Z14, Z22, Z5
 	VFMADD231PS Z21, Z22, Z10
 	VFMADD231PS Z19, Z22, Z11
-	VMOVUPS.Z   (R12)(R13*1), K4, Z22
+	LEAQ        13(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R13*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z22
 	VFMADD231PS Z15, Z22, Z5
 	VFMADD231PS Z20, Z22, Z11
-	VMOVUPS.Z   (R12)(R13*2), K5, Z22
+	LEAQ        14(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R12)(R13*2), R12
+	CMOVQCS     R12, R14
+	VMOVUPS.Z   (R14), K1, Z22
 	VFMADD231PS Z16, Z22, Z5
 	VFMADD231PS Z21, Z22, Z11
 	ADDQ        $+24, DX
@@ -66466,9 +68646,19 @@ strip6second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z6
-	VMOVUPS.Z   (R9)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z6
 	VMOVUPS.Z   (R9)(R12*2), K1, Z17
 	VFMADD231PS Z14, Z17, Z6
@@ -66510,9 +68700,19 @@ strip6second:
 	VMOVUPS.Z   (R9), K1, Z17
 	VFMADD231PS Z16, Z17, Z10
 	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R9)(R12*1), K4, Z17
+	LEAQ        13(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R9)(R12*2), K5, Z17
+	LEAQ        14(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R9)(R12*2), R9
+	CMOVQCS     R9, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -66758,26 +68958,6 @@ strip7panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    15(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    16(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -66809,9 +68989,19 @@ strip7first:
 	ADDQ        (AX), R10
 	ADDQ        DI, R10
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R10), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z0
-	VMOVUPS.Z   (R10)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R10)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z0
 	VMOVUPS.Z   (R10)(R12*2), K1, Z19
 	VFMADD231PS Z16, Z19, Z0
@@ -66860,10 +69050,20 @@ strip7first:
 	VMOVUPS.Z   (R10)(R12*2), K1, Z19
 	VFMADD231PS Z18, Z19, Z5
 	VFMADD231PS Z16, Z19, Z6
-	VMOVUPS.Z   (R10)(R13*1), K4, Z19
+	LEAQ        15(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R10)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z17, Z19, Z6
 	LEAQ        (R10)(R12*4), R10
-	VMOVUPS.Z   (R10), K5, Z19
+	LEAQ        16(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R10), R10
+	CMOVQCS     R10, R12
+	VMOVUPS.Z   (R12), K1, Z19
 	VFMADD231PS Z18, Z19, Z6
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -66900,10 +69100,20 @@ strip7both:
 	ADDQ        (AX), R12
 	ADDQ        DI, R12
 	LEAQ        (R13)(R13*2), R14
-	VMOVUPS.Z   (R12), K2, Z24
+	LEAQ        (BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z24
 	VFMADD231PS Z14, Z24, Z0
 	VFMADD231PS Z19, Z24, Z7
-	VMOVUPS.Z   (R12)(R13*1), K3, Z24
+	LEAQ        1(BX), BP
+	CMPQ        BP, 88(AX)
+	LEAQ        channelMask<>+64(SB), BP
+	LEAQ        (R12)(R13*1), R15
+	CMOVQCS     R15, BP
+	VMOVUPS.Z   (BP), K1, Z24
 	VFMADD231PS Z15, Z24, Z0
 	VFMADD231PS Z20, Z24, Z7
 	VMOVUPS.Z   (R12)(R13*2), K1, Z24
@@ -66984,11 +69194,21 @@ strip7both:
 	VFMADD231PS Z16, Z24, Z6
 	VFMADD231PS Z23, Z24, Z12
 	VFMADD231PS Z21, Z24, Z13
-	VMOVUPS.Z   (R12)(R14*1), K4, Z24
+	LEAQ        15(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R12)(R14*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z24
 	VFMADD231PS Z17, Z24, Z6
 	VFMADD231PS Z22, Z24, Z13
 	LEAQ        (R12)(R13*4), R12
-	VMOVUPS.Z   (R12), K5, Z24
+	LEAQ        16(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R12), R12
+	CMOVQCS     R12, R13
+	VMOVUPS.Z   (R13), K1, Z24
 	VFMADD231PS Z18, Z24, Z6
 	VFMADD231PS Z23, Z24, Z13
 	ADDQ        $+24, DX
@@ -67010,9 +69230,19 @@ strip7second:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R9), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z7
-	VMOVUPS.Z   (R9)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R9)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z7
 	VMOVUPS.Z   (R9)(R12*2), K1, Z19
 	VFMADD231PS Z16, Z19, Z7
@@ -67061,10 +69291,20 @@ strip7second:
 	VMOVUPS.Z   (R9)(R12*2), K1, Z19
 	VFMADD231PS Z18, Z19, Z12
 	VFMADD231PS Z16, Z19, Z13
-	VMOVUPS.Z   (R9)(R13*1), K4, Z19
+	LEAQ        15(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R9)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z17, Z19, Z13
 	LEAQ        (R9)(R12*4), R9
-	VMOVUPS.Z   (R9), K5, Z19
+	LEAQ        16(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R9), R9
+	CMOVQCS     R9, R12
+	VMOVUPS.Z   (R12), K1, Z19
 	VFMADD231PS Z18, Z19, Z13
 	ADDQ        $+24, DX
 	DECQ        R11
@@ -67330,26 +69570,6 @@ strip8panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    17(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    18(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -67379,9 +69599,19 @@ strip8cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z13
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z8, Z13, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z13
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z13
 	VFMADD231PS Z10, Z13, Z0
@@ -67438,9 +69668,19 @@ strip8cells:
 	VMOVUPS.Z   (R11), K1, Z13
 	VFMADD231PS Z12, Z13, Z6
 	VFMADD231PS Z10, Z13, Z7
-	VMOVUPS.Z   (R11)(R12*1), K4, Z13
+	LEAQ        17(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z13
 	VFMADD231PS Z11, Z13, Z7
-	VMOVUPS.Z   (R11)(R12*2), K5, Z13
+	LEAQ        18(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z13
 	VFMADD231PS Z12, Z13, Z7
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -67580,26 +69820,6 @@ strip9panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    19(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    20(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -67630,9 +69850,19 @@ strip9cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z9, Z14, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z14
 	VFMADD231PS Z10, Z14, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z14
 	VFMADD231PS Z11, Z14, Z0
@@ -67696,10 +69926,20 @@ strip9cells:
 	VMOVUPS.Z   (R11)(R12*2), K1, Z14
 	VFMADD231PS Z13, Z14, Z7
 	VFMADD231PS Z11, Z14, Z8
-	VMOVUPS.Z   (R11)(R13*1), K4, Z14
+	LEAQ        19(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z14
 	VFMADD231PS Z12, Z14, Z8
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z14
+	LEAQ        20(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z14
 	VFMADD231PS Z13, Z14, Z8
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -67850,26 +70090,6 @@ strip10panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    21(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    22(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -67901,9 +70121,19 @@ strip10cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z15
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z15
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z15
 	VFMADD231PS Z11, Z15, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z15
 	VFMADD231PS Z12, Z15, Z0
@@ -67975,9 +70205,19 @@ strip10cells:
 	VMOVUPS.Z   (R11), K1, Z15
 	VFMADD231PS Z14, Z15, Z8
 	VFMADD231PS Z12, Z15, Z9
-	VMOVUPS.Z   (R11)(R12*1), K4, Z15
+	LEAQ        21(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z15
 	VFMADD231PS Z13, Z15, Z9
-	VMOVUPS.Z   (R11)(R12*2), K5, Z15
+	LEAQ        22(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z15
 	VFMADD231PS Z14, Z15, Z9
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -68135,26 +70375,6 @@ strip11panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    23(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    24(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -68187,9 +70407,19 @@ strip11cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z16
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z11, Z16, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z16
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z16
 	VFMADD231PS Z12, Z16, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z16
 	VFMADD231PS Z13, Z16, Z0
@@ -68268,10 +70498,20 @@ strip11cells:
 	VMOVUPS.Z   (R11)(R12*2), K1, Z16
 	VFMADD231PS Z15, Z16, Z9
 	VFMADD231PS Z13, Z16, Z10
-	VMOVUPS.Z   (R11)(R13*1), K4, Z16
+	LEAQ        23(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z16
 	VFMADD231PS Z14, Z16, Z10
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z16
+	LEAQ        24(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z16
 	VFMADD231PS Z15, Z16, Z10
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -68438,26 +70678,6 @@ strip12panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    25(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    26(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -68491,9 +70711,19 @@ strip12cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z17
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z12, Z17, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z17
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z17
 	VFMADD231PS Z13, Z17, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z17
 	VFMADD231PS Z14, Z17, Z0
@@ -68580,9 +70810,19 @@ strip12cells:
 	VMOVUPS.Z   (R11), K1, Z17
 	VFMADD231PS Z16, Z17, Z10
 	VFMADD231PS Z14, Z17, Z11
-	VMOVUPS.Z   (R11)(R12*1), K4, Z17
+	LEAQ        25(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z17
 	VFMADD231PS Z15, Z17, Z11
-	VMOVUPS.Z   (R11)(R12*2), K5, Z17
+	LEAQ        26(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z17
 	VFMADD231PS Z16, Z17, Z11
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -68756,26 +70996,6 @@ strip13panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    27(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    28(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -68810,9 +71030,19 @@ strip13cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z18
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z13, Z18, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z18
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z18
 	VFMADD231PS Z14, Z18, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z18
 	VFMADD231PS Z15, Z18, Z0
@@ -68906,10 +71136,20 @@ strip13cells:
 	VMOVUPS.Z   (R11)(R12*2), K1, Z18
 	VFMADD231PS Z17, Z18, Z11
 	VFMADD231PS Z15, Z18, Z12
-	VMOVUPS.Z   (R11)(R13*1), K4, Z18
+	LEAQ        27(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R13*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z18
 	VFMADD231PS Z16, Z18, Z12
 	LEAQ        (R11)(R12*4), R11
-	VMOVUPS.Z   (R11), K5, Z18
+	LEAQ        28(BX), R12
+	CMPQ        R12, 88(AX)
+	LEAQ        channelMask<>+64(SB), R12
+	LEAQ        (R11), R11
+	CMOVQCS     R11, R12
+	VMOVUPS.Z   (R12), K1, Z18
 	VFMADD231PS Z17, Z18, Z12
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -69094,26 +71334,6 @@ strip14panel:
 	CMOVQGT R8, DX
 	BZHIQ   DX, R9, R9
 	KMOVW   R9, K1
-	LEAQ    (BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K2
-	LEAQ    1(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K3
-	LEAQ    29(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K4
-	LEAQ    30(BX), DX
-	CMPQ    DX, 88(AX)
-	SBBL    DX, DX
-	ANDL    R9, DX
-	KMOVW   DX, K5
 	MOVQ    8(AX), DX
 	MOVQ    16(AX), R8
 
@@ -69149,9 +71369,19 @@ strip14cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	VMOVUPS.Z   (R11), K2, Z19
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z14, Z19, Z0
-	VMOVUPS.Z   (R11)(R12*1), K3, Z19
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
+	LEAQ        channelMask<>+64(SB), R15
+	LEAQ        (R11)(R12*1), R14
+	CMOVQCS     R14, R15
+	VMOVUPS.Z   (R15), K1, Z19
 	VFMADD231PS Z15, Z19, Z0
 	VMOVUPS.Z   (R11)(R12*2), K1, Z19
 	VFMADD231PS Z16, Z19, Z0
@@ -69253,9 +71483,19 @@ strip14cells:
 	VMOVUPS.Z   (R11), K1, Z19
 	VFMADD231PS Z18, Z19, Z12
 	VFMADD231PS Z16, Z19, Z13
-	VMOVUPS.Z   (R11)(R12*1), K4, Z19
+	LEAQ        29(BX), R14
+	CMPQ        R14, 88(AX)
+	LEAQ        channelMask<>+64(SB), R14
+	LEAQ        (R11)(R12*1), R13
+	CMOVQCS     R13, R14
+	VMOVUPS.Z   (R14), K1, Z19
 	VFMADD231PS Z17, Z19, Z13
-	VMOVUPS.Z   (R11)(R12*2), K5, Z19
+	LEAQ        30(BX), R13
+	CMPQ        R13, 88(AX)
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS.Z   (R13), K1, Z19
 	VFMADD231PS Z18, Z19, Z13
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -81048,21 +83288,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y1, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y2, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y3, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -81071,21 +83311,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y4, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y6, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -81094,21 +83334,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y7, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y8, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y9, Y10, Y0
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -81195,10 +83435,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y2, Y11, Y0
@@ -81208,10 +83448,10 @@ strip2row:
 	VMOVUPS     (R9)(R10*2), Y11
 	VFMADD231PS Y4, Y11, Y0
 	VFMADD231PS Y3, Y11, Y1
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        3(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y4, Y11, Y1
@@ -81223,10 +83463,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y5, Y11, Y0
@@ -81236,10 +83476,10 @@ strip2row:
 	VMOVUPS     (R9)(R10*2), Y11
 	VFMADD231PS Y7, Y11, Y0
 	VFMADD231PS Y6, Y11, Y1
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        3(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y7, Y11, Y1
@@ -81251,10 +83491,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y8, Y11, Y0
@@ -81264,10 +83504,10 @@ strip2row:
 	VMOVUPS     (R9)(R10*2), Y11
 	VFMADD231PS Y10, Y11, Y0
 	VFMADD231PS Y9, Y11, Y1
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        3(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y10, Y11, Y1
@@ -81362,10 +83602,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y3, Y12, Y0
@@ -81380,10 +83620,10 @@ strip3row:
 	VFMADD231PS Y5, Y12, Y1
 	VFMADD231PS Y4, Y12, Y2
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y12
 	VFMADD231PS Y5, Y12, Y2
@@ -81395,10 +83635,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y6, Y12, Y0
@@ -81413,10 +83653,10 @@ strip3row:
 	VFMADD231PS Y8, Y12, Y1
 	VFMADD231PS Y7, Y12, Y2
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y12
 	VFMADD231PS Y8, Y12, Y2
@@ -81428,10 +83668,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y9, Y12, Y0
@@ -81446,10 +83686,10 @@ strip3row:
 	VFMADD231PS Y11, Y12, Y1
 	VFMADD231PS Y10, Y12, Y2
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y12
 	VFMADD231PS Y11, Y12, Y2
@@ -81550,10 +83790,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y4, Y13, Y0
@@ -81572,12 +83812,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y6, Y13, Y2
 	VFMADD231PS Y5, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y6, Y13, Y3
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -81587,10 +83827,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y7, Y13, Y0
@@ -81609,12 +83849,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y9, Y13, Y2
 	VFMADD231PS Y8, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y9, Y13, Y3
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -81624,10 +83864,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y10, Y13, Y0
@@ -81646,12 +83886,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y12, Y13, Y2
 	VFMADD231PS Y11, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y12, Y13, Y3
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -81757,10 +83997,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y5, Y14, Y0
@@ -81783,12 +84023,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y7, Y14, Y3
 	VFMADD231PS Y6, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y7, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -81798,10 +84038,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y8, Y14, Y0
@@ -81824,12 +84064,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y10, Y14, Y3
 	VFMADD231PS Y9, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y10, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -81839,10 +84079,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y11, Y14, Y0
@@ -81865,12 +84105,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y13, Y14, Y3
 	VFMADD231PS Y12, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y13, Y14, Y4
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -81983,10 +84223,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y6, Y15, Y0
@@ -82013,10 +84253,10 @@ strip6row:
 	VMOVUPS     (R9)(R10*2), Y15
 	VFMADD231PS Y8, Y15, Y4
 	VFMADD231PS Y7, Y15, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y8, Y15, Y5
@@ -82028,10 +84268,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y9, Y15, Y0
@@ -82058,10 +84298,10 @@ strip6row:
 	VMOVUPS     (R9)(R10*2), Y15
 	VFMADD231PS Y11, Y15, Y4
 	VFMADD231PS Y10, Y15, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y11, Y15, Y5
@@ -82073,10 +84313,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y12, Y15, Y0
@@ -82103,10 +84343,10 @@ strip6row:
 	VMOVUPS     (R9)(R10*2), Y15
 	VFMADD231PS Y14, Y15, Y4
 	VFMADD231PS Y13, Y15, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y14, Y15, Y5
@@ -82225,10 +84465,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y7, Y15, Y0
@@ -82260,10 +84500,10 @@ strip7row:
 	VFMADD231PS Y9, Y15, Y5
 	VFMADD231PS Y8, Y15, Y6
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y9, Y15, Y6
@@ -82275,10 +84515,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y10, Y15, Y0
@@ -82310,10 +84550,10 @@ strip7row:
 	VFMADD231PS Y12, Y15, Y5
 	VFMADD231PS Y11, Y15, Y6
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y12, Y15, Y6
@@ -82325,10 +84565,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y13, Y15, Y0
@@ -82360,10 +84600,10 @@ strip7row:
 	VFMADD231PS 576(SI), Y15, Y5
 	VFMADD231PS Y14, Y15, Y6
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS 576(SI), Y15, Y6
@@ -82512,21 +84752,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y1, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y2, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y3, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -82535,21 +84775,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y4, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y6, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -82558,21 +84798,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y7, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y8, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y9, Y10, Y0
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -82670,10 +84910,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y2, Y11, Y0
@@ -82685,10 +84925,10 @@ strip2row:
 	VMOVUPS     (R9)(R11*1), Y11
 	VFMADD231PS Y3, Y11, Y1
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y4, Y11, Y1
@@ -82700,10 +84940,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y5, Y11, Y0
@@ -82715,10 +84955,10 @@ strip2row:
 	VMOVUPS     (R9)(R11*1), Y11
 	VFMADD231PS Y6, Y11, Y1
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y7, Y11, Y1
@@ -82730,10 +84970,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y8, Y11, Y0
@@ -82745,10 +84985,10 @@ strip2row:
 	VMOVUPS     (R9)(R11*1), Y11
 	VFMADD231PS Y9, Y11, Y1
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y10, Y11, Y1
@@ -82860,10 +85100,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y3, Y12, Y0
@@ -82880,12 +85120,12 @@ strip3row:
 	VFMADD231PS Y3, Y12, Y2
 	VMOVUPS     (R9)(R10*1), Y12
 	VFMADD231PS Y4, Y12, Y2
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y12
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y12
 	VFMADD231PS Y5, Y12, Y2
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -82895,10 +85135,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y6, Y12, Y0
@@ -82915,12 +85155,12 @@ strip3row:
 	VFMADD231PS Y6, Y12, Y2
 	VMOVUPS     (R9)(R10*1), Y12
 	VFMADD231PS Y7, Y12, Y2
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y12
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y12
 	VFMADD231PS Y8, Y12, Y2
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -82930,10 +85170,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y9, Y12, Y0
@@ -82950,12 +85190,12 @@ strip3row:
 	VFMADD231PS Y9, Y12, Y2
 	VMOVUPS     (R9)(R10*1), Y12
 	VFMADD231PS Y10, Y12, Y2
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y12
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y12
 	VFMADD231PS Y11, Y12, Y2
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -83073,10 +85313,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y4, Y13, Y0
@@ -83099,10 +85339,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y5, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y6, Y13, Y3
@@ -83114,10 +85354,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y7, Y13, Y0
@@ -83140,10 +85380,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y8, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y9, Y13, Y3
@@ -83155,10 +85395,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y10, Y13, Y0
@@ -83181,10 +85421,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y11, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y12, Y13, Y3
@@ -83316,10 +85556,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y5, Y14, Y0
@@ -83347,12 +85587,12 @@ strip5row:
 	VFMADD231PS Y5, Y14, Y4
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y6, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        10(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y7, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -83362,10 +85602,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y8, Y14, Y0
@@ -83393,12 +85633,12 @@ strip5row:
 	VFMADD231PS Y8, Y14, Y4
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y9, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        10(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y10, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -83408,10 +85648,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y11, Y14, Y0
@@ -83439,12 +85679,12 @@ strip5row:
 	VFMADD231PS Y11, Y14, Y4
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y12, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        10(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y13, Y14, Y4
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -83584,10 +85824,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y6, Y15, Y0
@@ -83621,10 +85861,10 @@ strip6row:
 	VMOVUPS     (R9)(R11*1), Y15
 	VFMADD231PS Y7, Y15, Y5
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        12(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y8, Y15, Y5
@@ -83636,10 +85876,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y9, Y15, Y0
@@ -83673,10 +85913,10 @@ strip6row:
 	VMOVUPS     (R9)(R11*1), Y15
 	VFMADD231PS Y10, Y15, Y5
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        12(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y11, Y15, Y5
@@ -83688,10 +85928,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y12, Y15, Y0
@@ -83725,10 +85965,10 @@ strip6row:
 	VMOVUPS     (R9)(R11*1), Y15
 	VFMADD231PS Y13, Y15, Y5
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        12(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y15
 	VFMADD231PS Y14, Y15, Y5
@@ -83879,10 +86119,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y7, Y15, Y0
@@ -83921,12 +86161,12 @@ strip7row:
 	VFMADD231PS Y7, Y15, Y6
 	VMOVUPS     (R9)(R10*1), Y15
 	VFMADD231PS Y8, Y15, Y6
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        14(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y15
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y15
 	VFMADD231PS Y9, Y15, Y6
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -83936,10 +86176,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y10, Y15, Y0
@@ -83978,12 +86218,12 @@ strip7row:
 	VFMADD231PS Y10, Y15, Y6
 	VMOVUPS     (R9)(R10*1), Y15
 	VFMADD231PS Y11, Y15, Y6
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        14(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y15
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y15
 	VFMADD231PS Y12, Y15, Y6
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -83993,10 +86233,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y15
 	VFMADD231PS Y13, Y15, Y0
@@ -84035,12 +86275,12 @@ strip7row:
 	VFMADD231PS Y13, Y15, Y6
 	VMOVUPS     (R9)(R10*1), Y15
 	VFMADD231PS Y14, Y15, Y6
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        14(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y15
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y15
 	VFMADD231PS 576(SI), Y15, Y6
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -84168,7 +86408,7 @@ done:
 
 // func depthwiseStripsF32w5s1AVX2(a *depthwiseStripsArgs)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·depthwiseStripsF32w5s1AVX2(SB), NOSPLIT, $8-8
+TEXT ·depthwiseStripsF32w5s1AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	XORQ CX, CX
 
@@ -84221,34 +86461,34 @@ strip1cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y6
 	VFMADD231PS Y1, Y6, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y6
 	VFMADD231PS Y2, Y6, Y0
 	VMOVUPS     (R11)(R12*2), Y6
 	VFMADD231PS Y3, Y6, Y0
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        3(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y6
 	VFMADD231PS Y4, Y6, Y0
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        4(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y6
 	VFMADD231PS Y5, Y6, Y0
@@ -84344,17 +86584,17 @@ strip2cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y7
 	VFMADD231PS Y2, Y7, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y7
 	VFMADD231PS Y3, Y7, Y0
@@ -84366,20 +86606,20 @@ strip2cells:
 	VFMADD231PS Y5, Y7, Y0
 	VFMADD231PS Y4, Y7, Y1
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R13
+	LEAQ        4(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        4(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y7
 	VFMADD231PS Y6, Y7, Y0
 	VFMADD231PS Y5, Y7, Y1
-	LEAQ        (R11)(R12*1), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        5(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y7
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*1), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y7
 	VFMADD231PS Y6, Y7, Y1
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -84478,17 +86718,17 @@ strip3cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y8
 	VFMADD231PS Y3, Y8, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y8
 	VFMADD231PS Y4, Y8, Y0
@@ -84506,20 +86746,20 @@ strip3cells:
 	VFMADD231PS Y7, Y8, Y0
 	VFMADD231PS Y6, Y8, Y1
 	VFMADD231PS Y5, Y8, Y2
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        5(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y8
 	VFMADD231PS Y7, Y8, Y1
 	VFMADD231PS Y6, Y8, Y2
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        6(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y8
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y8
 	VFMADD231PS Y7, Y8, Y2
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -84623,17 +86863,17 @@ strip4cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y9
 	VFMADD231PS Y4, Y9, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y9
 	VFMADD231PS Y5, Y9, Y0
@@ -84657,18 +86897,18 @@ strip4cells:
 	VFMADD231PS Y8, Y9, Y1
 	VFMADD231PS Y7, Y9, Y2
 	VFMADD231PS Y6, Y9, Y3
-	LEAQ        (R11)(R12*2), R12
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        6(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*2), R12
 	CMOVQCS     R12, R14
 	VMOVUPS     (R14), Y9
 	VFMADD231PS Y8, Y9, Y2
 	VFMADD231PS Y7, Y9, Y3
-	LEAQ        (R11)(R13*1), R11
+	LEAQ        7(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        7(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11)(R13*1), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y9
 	VFMADD231PS Y8, Y9, Y3
@@ -84781,17 +87021,17 @@ strip5cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y10
 	VFMADD231PS Y6, Y10, Y0
@@ -84821,19 +87061,19 @@ strip5cells:
 	VFMADD231PS Y9, Y10, Y2
 	VFMADD231PS Y8, Y10, Y3
 	VFMADD231PS Y7, Y10, Y4
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        7(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y10
 	VFMADD231PS Y9, Y10, Y3
 	VFMADD231PS Y8, Y10, Y4
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        8(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y9, Y10, Y4
@@ -84954,17 +87194,17 @@ strip6cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y11
 	VFMADD231PS Y6, Y11, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y11
 	VFMADD231PS Y7, Y11, Y0
@@ -85001,20 +87241,20 @@ strip6cells:
 	VFMADD231PS Y9, Y11, Y4
 	VFMADD231PS Y8, Y11, Y5
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R13
+	LEAQ        8(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        8(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y11
 	VFMADD231PS Y10, Y11, Y4
 	VFMADD231PS Y9, Y11, Y5
-	LEAQ        (R11)(R12*1), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        9(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y11
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*1), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y11
 	VFMADD231PS Y10, Y11, Y5
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -85138,17 +87378,17 @@ strip7cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y12
 	VFMADD231PS Y7, Y12, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y12
 	VFMADD231PS Y8, Y12, Y0
@@ -85191,20 +87431,20 @@ strip7cells:
 	VFMADD231PS Y11, Y12, Y4
 	VFMADD231PS Y10, Y12, Y5
 	VFMADD231PS Y9, Y12, Y6
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        9(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y12
 	VFMADD231PS Y11, Y12, Y5
 	VFMADD231PS Y10, Y12, Y6
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        10(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y12
 	VFMADD231PS Y11, Y12, Y6
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -85303,7 +87543,7 @@ done:
 
 // func depthwiseStripsF32w5s2AVX2(a *depthwiseStripsArgs)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·depthwiseStripsF32w5s2AVX2(SB), NOSPLIT, $8-8
+TEXT ·depthwiseStripsF32w5s2AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	XORQ CX, CX
 
@@ -85357,34 +87597,34 @@ strip1cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y6
 	VFMADD231PS Y1, Y6, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y6
 	VFMADD231PS Y2, Y6, Y0
 	VMOVUPS     (R11)(R12*2), Y6
 	VFMADD231PS Y3, Y6, Y0
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        3(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y6
 	VFMADD231PS Y4, Y6, Y0
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        4(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y6
 	VFMADD231PS Y5, Y6, Y0
@@ -85495,17 +87735,17 @@ strip2cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y7
 	VFMADD231PS Y2, Y7, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y7
 	VFMADD231PS Y3, Y7, Y0
@@ -85519,19 +87759,19 @@ strip2cells:
 	VMOVUPS     (R11), Y7
 	VFMADD231PS Y6, Y7, Y0
 	VFMADD231PS Y4, Y7, Y1
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        5(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y7
 	VFMADD231PS Y5, Y7, Y1
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        6(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y7
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y7
 	VFMADD231PS Y6, Y7, Y1
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -85648,17 +87888,17 @@ strip3cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y8
 	VFMADD231PS Y3, Y8, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y8
 	VFMADD231PS Y4, Y8, Y0
@@ -85679,18 +87919,18 @@ strip3cells:
 	VMOVUPS     (R11)(R12*2), Y8
 	VFMADD231PS Y7, Y8, Y1
 	VFMADD231PS Y5, Y8, Y2
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        7(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y8
 	VFMADD231PS Y6, Y8, Y2
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        8(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y8
 	VFMADD231PS Y7, Y8, Y2
@@ -85819,17 +88059,17 @@ strip4cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y9
 	VFMADD231PS Y4, Y9, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y9
 	VFMADD231PS Y5, Y9, Y0
@@ -85858,19 +88098,19 @@ strip4cells:
 	VMOVUPS     (R11), Y9
 	VFMADD231PS Y8, Y9, Y2
 	VFMADD231PS Y6, Y9, Y3
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        9(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y9
 	VFMADD231PS Y7, Y9, Y3
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        10(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y9
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y9
 	VFMADD231PS Y8, Y9, Y3
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -86007,17 +88247,17 @@ strip5cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y10
 	VFMADD231PS Y6, Y10, Y0
@@ -86053,18 +88293,18 @@ strip5cells:
 	VMOVUPS     (R11)(R12*2), Y10
 	VFMADD231PS Y9, Y10, Y3
 	VFMADD231PS Y7, Y10, Y4
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        11(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        11(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y10
 	VFMADD231PS Y8, Y10, Y4
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        12(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        12(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y9, Y10, Y4
@@ -86215,17 +88455,17 @@ strip6cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y11
 	VFMADD231PS Y6, Y11, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y11
 	VFMADD231PS Y7, Y11, Y0
@@ -86269,19 +88509,19 @@ strip6cells:
 	VMOVUPS     (R11), Y11
 	VFMADD231PS Y10, Y11, Y4
 	VFMADD231PS Y8, Y11, Y5
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        13(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        13(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y11
 	VFMADD231PS Y9, Y11, Y5
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        14(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y11
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y11
 	VFMADD231PS Y10, Y11, Y5
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -86438,17 +88678,17 @@ strip7cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y12
 	VFMADD231PS Y7, Y12, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y12
 	VFMADD231PS Y8, Y12, Y0
@@ -86499,18 +88739,18 @@ strip7cells:
 	VMOVUPS     (R11)(R12*2), Y12
 	VFMADD231PS Y11, Y12, Y5
 	VFMADD231PS Y9, Y12, Y6
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        15(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        15(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y12
 	VFMADD231PS Y10, Y12, Y6
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        16(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        16(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y12
 	VFMADD231PS Y11, Y12, Y6
@@ -98063,21 +100303,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y1, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y2, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y3, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -98086,21 +100326,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y4, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y6, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -98109,21 +100349,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y7, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y8, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y9, Y10, Y0
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -98213,10 +100453,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y2, Y11, Y0
@@ -98226,10 +100466,10 @@ strip2row:
 	VMOVUPS     (R9)(R10*2), Y11
 	VFMADD231PS Y4, Y11, Y0
 	VFMADD231PS Y3, Y11, Y1
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        3(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y4, Y11, Y1
@@ -98241,10 +100481,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y5, Y11, Y0
@@ -98254,10 +100494,10 @@ strip2row:
 	VMOVUPS     (R9)(R10*2), Y11
 	VFMADD231PS Y7, Y11, Y0
 	VFMADD231PS Y6, Y11, Y1
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        3(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y7, Y11, Y1
@@ -98269,10 +100509,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y8, Y11, Y0
@@ -98282,10 +100522,10 @@ strip2row:
 	VMOVUPS     (R9)(R10*2), Y11
 	VFMADD231PS Y10, Y11, Y0
 	VFMADD231PS Y9, Y11, Y1
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        3(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        3(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y10, Y11, Y1
@@ -98383,10 +100623,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y3, Y12, Y0
@@ -98401,10 +100641,10 @@ strip3row:
 	VFMADD231PS Y5, Y12, Y1
 	VFMADD231PS Y4, Y12, Y2
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y12
 	VFMADD231PS Y5, Y12, Y2
@@ -98416,10 +100656,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y6, Y12, Y0
@@ -98434,10 +100674,10 @@ strip3row:
 	VFMADD231PS Y8, Y12, Y1
 	VFMADD231PS Y7, Y12, Y2
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y12
 	VFMADD231PS Y8, Y12, Y2
@@ -98449,10 +100689,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y9, Y12, Y0
@@ -98467,10 +100707,10 @@ strip3row:
 	VFMADD231PS Y11, Y12, Y1
 	VFMADD231PS Y10, Y12, Y2
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y12
 	VFMADD231PS Y11, Y12, Y2
@@ -98574,10 +100814,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y4, Y13, Y0
@@ -98596,12 +100836,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y6, Y13, Y2
 	VFMADD231PS Y5, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y6, Y13, Y3
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -98611,10 +100851,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y7, Y13, Y0
@@ -98633,12 +100873,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y9, Y13, Y2
 	VFMADD231PS Y8, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y9, Y13, Y3
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -98648,10 +100888,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y10, Y13, Y0
@@ -98670,12 +100910,12 @@ strip4row:
 	VMOVUPS     (R9), Y13
 	VFMADD231PS Y12, Y13, Y2
 	VFMADD231PS Y11, Y13, Y3
-	LEAQ        (R9)(R10*1), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        5(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y13
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*1), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y13
 	VFMADD231PS Y12, Y13, Y3
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -98784,10 +101024,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y5, Y14, Y0
@@ -98810,12 +101050,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y7, Y14, Y3
 	VFMADD231PS Y6, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y7, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -98825,10 +101065,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y8, Y14, Y0
@@ -98851,12 +101091,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y10, Y14, Y3
 	VFMADD231PS Y9, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y10, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -98866,10 +101106,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y11, Y14, Y0
@@ -98892,12 +101132,12 @@ strip5row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y13, Y14, Y3
 	VFMADD231PS Y12, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y13, Y14, Y4
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -99012,10 +101252,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y6, Y14, Y0
@@ -99042,10 +101282,10 @@ strip6row:
 	VMOVUPS     (R9)(R10*2), Y14
 	VFMADD231PS Y8, Y14, Y4
 	VFMADD231PS Y7, Y14, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VFMADD231PS Y8, Y14, Y5
@@ -99057,10 +101297,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y9, Y14, Y0
@@ -99087,10 +101327,10 @@ strip6row:
 	VMOVUPS     (R9)(R10*2), Y14
 	VFMADD231PS Y11, Y14, Y4
 	VFMADD231PS Y10, Y14, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VFMADD231PS Y11, Y14, Y5
@@ -99102,10 +101342,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y12, Y14, Y0
@@ -99137,10 +101377,10 @@ strip6row:
 	VCVTPH2PS   320(SI), Y15
 	VFMADD231PS Y15, Y14, Y4
 	VFMADD231PS Y13, Y14, Y5
-	LEAQ        (R9)(R11*1), R9
+	LEAQ        7(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        7(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9)(R11*1), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VCVTPH2PS   320(SI), Y15
@@ -99262,10 +101502,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y7, Y14, Y0
@@ -99297,10 +101537,10 @@ strip7row:
 	VFMADD231PS Y9, Y14, Y5
 	VFMADD231PS Y8, Y14, Y6
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VFMADD231PS Y9, Y14, Y6
@@ -99312,10 +101552,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y10, Y14, Y0
@@ -99347,10 +101587,10 @@ strip7row:
 	VFMADD231PS Y12, Y14, Y5
 	VFMADD231PS Y11, Y14, Y6
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VFMADD231PS Y12, Y14, Y6
@@ -99362,10 +101602,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y13, Y14, Y0
@@ -99410,10 +101650,10 @@ strip7row:
 	VCVTPH2PS   288(SI), Y15
 	VFMADD231PS Y15, Y14, Y6
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VCVTPH2PS   320(SI), Y15
@@ -99566,21 +101806,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y1, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y2, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y3, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -99589,21 +101829,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y4, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y6, Y10, Y0
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -99612,21 +101852,21 @@ strip1row:
 	ADDQ        (DX), R9
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
-	LEAQ        (R9), R11
+	LEAQ        (BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        (BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R9), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y7, Y10, Y0
 	VMOVUPS     (R9)(R10*1), Y10
 	VFMADD231PS Y8, Y10, Y0
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        2(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y10
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y9, Y10, Y0
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -99727,10 +101967,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y2, Y11, Y0
@@ -99742,10 +101982,10 @@ strip2row:
 	VMOVUPS     (R9)(R11*1), Y11
 	VFMADD231PS Y3, Y11, Y1
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y4, Y11, Y1
@@ -99757,10 +101997,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y5, Y11, Y0
@@ -99772,10 +102012,10 @@ strip2row:
 	VMOVUPS     (R9)(R11*1), Y11
 	VFMADD231PS Y6, Y11, Y1
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y7, Y11, Y1
@@ -99787,10 +102027,10 @@ strip2row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y11
 	VFMADD231PS Y8, Y11, Y0
@@ -99802,10 +102042,10 @@ strip2row:
 	VMOVUPS     (R9)(R11*1), Y11
 	VFMADD231PS Y9, Y11, Y1
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        4(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        4(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y11
 	VFMADD231PS Y10, Y11, Y1
@@ -99920,10 +102160,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y3, Y12, Y0
@@ -99940,12 +102180,12 @@ strip3row:
 	VFMADD231PS Y3, Y12, Y2
 	VMOVUPS     (R9)(R10*1), Y12
 	VFMADD231PS Y4, Y12, Y2
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y12
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y12
 	VFMADD231PS Y5, Y12, Y2
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -99955,10 +102195,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y6, Y12, Y0
@@ -99975,12 +102215,12 @@ strip3row:
 	VFMADD231PS Y6, Y12, Y2
 	VMOVUPS     (R9)(R10*1), Y12
 	VFMADD231PS Y7, Y12, Y2
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y12
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y12
 	VFMADD231PS Y8, Y12, Y2
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -99990,10 +102230,10 @@ strip3row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y12
 	VFMADD231PS Y9, Y12, Y0
@@ -100010,12 +102250,12 @@ strip3row:
 	VFMADD231PS Y9, Y12, Y2
 	VMOVUPS     (R9)(R10*1), Y12
 	VFMADD231PS Y10, Y12, Y2
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        6(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y12
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y12
 	VFMADD231PS Y11, Y12, Y2
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -100136,10 +102376,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y4, Y13, Y0
@@ -100162,10 +102402,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y5, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y6, Y13, Y3
@@ -100177,10 +102417,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y7, Y13, Y0
@@ -100203,10 +102443,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y8, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y9, Y13, Y3
@@ -100218,10 +102458,10 @@ strip4row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y13
 	VFMADD231PS Y10, Y13, Y0
@@ -100244,10 +102484,10 @@ strip4row:
 	VMOVUPS     (R9)(R11*1), Y13
 	VFMADD231PS Y11, Y13, Y3
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        8(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        8(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y13
 	VFMADD231PS Y12, Y13, Y3
@@ -100382,10 +102622,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y5, Y14, Y0
@@ -100413,12 +102653,12 @@ strip5row:
 	VFMADD231PS Y5, Y14, Y4
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y6, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        10(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y7, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -100428,10 +102668,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y8, Y14, Y0
@@ -100459,12 +102699,12 @@ strip5row:
 	VFMADD231PS Y8, Y14, Y4
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y9, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        10(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y10, Y14, Y4
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -100474,10 +102714,10 @@ strip5row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y11, Y14, Y0
@@ -100505,12 +102745,12 @@ strip5row:
 	VFMADD231PS Y11, Y14, Y4
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y12, Y14, Y4
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        10(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y13, Y14, Y4
 	ADDQ        $+24, DX
 	CMPQ        64(AX), $+1
@@ -100652,10 +102892,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y6, Y14, Y0
@@ -100689,10 +102929,10 @@ strip6row:
 	VMOVUPS     (R9)(R11*1), Y14
 	VFMADD231PS Y7, Y14, Y5
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        12(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VFMADD231PS Y8, Y14, Y5
@@ -100704,10 +102944,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y9, Y14, Y0
@@ -100741,10 +102981,10 @@ strip6row:
 	VMOVUPS     (R9)(R11*1), Y14
 	VFMADD231PS Y10, Y14, Y5
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        12(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VFMADD231PS Y11, Y14, Y5
@@ -100756,10 +102996,10 @@ strip6row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y12, Y14, Y0
@@ -100798,10 +103038,10 @@ strip6row:
 	VMOVUPS     (R9)(R11*1), Y14
 	VFMADD231PS Y13, Y14, Y5
 	LEAQ        (R9)(R10*4), R9
-	LEAQ        (R9), R9
+	LEAQ        12(BX), R10
+	CMPQ        R10, 88(AX)
 	LEAQ        channelMask<>+64(SB), R10
-	LEAQ        12(BX), R11
-	CMPQ        R11, 88(AX)
+	LEAQ        (R9), R9
 	CMOVQCS     R9, R10
 	VMOVUPS     (R10), Y14
 	VCVTPH2PS   320(SI), Y15
@@ -100955,10 +103195,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y7, Y14, Y0
@@ -100997,12 +103237,12 @@ strip7row:
 	VFMADD231PS Y7, Y14, Y6
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y8, Y14, Y6
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        14(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y9, Y14, Y6
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -101012,10 +103252,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y10, Y14, Y0
@@ -101054,12 +103294,12 @@ strip7row:
 	VFMADD231PS Y10, Y14, Y6
 	VMOVUPS     (R9)(R10*1), Y14
 	VFMADD231PS Y11, Y14, Y6
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        14(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VFMADD231PS Y12, Y14, Y6
 	ADDQ        $+24, DX
 	MOVQ        8(DX), R10
@@ -101069,10 +103309,10 @@ strip7row:
 	ADDQ        (AX), R9
 	ADDQ        DI, R9
 	LEAQ        (R10)(R10*2), R11
-	LEAQ        (R9), R12
+	LEAQ        (BX), R13
+	CMPQ        R13, 88(AX)
 	LEAQ        channelMask<>+64(SB), R13
-	LEAQ        (BX), R14
-	CMPQ        R14, 88(AX)
+	LEAQ        (R9), R12
 	CMOVQCS     R12, R13
 	VMOVUPS     (R13), Y14
 	VFMADD231PS Y13, Y14, Y0
@@ -101124,12 +103364,12 @@ strip7row:
 	VMOVUPS     (R9)(R10*1), Y14
 	VCVTPH2PS   288(SI), Y15
 	VFMADD231PS Y15, Y14, Y6
-	LEAQ        (R9)(R10*2), R9
-	LEAQ        channelMask<>+64(SB), R10
 	LEAQ        14(BX), R11
 	CMPQ        R11, 88(AX)
-	CMOVQCS     R9, R10
-	VMOVUPS     (R10), Y14
+	LEAQ        channelMask<>+64(SB), R11
+	LEAQ        (R9)(R10*2), R9
+	CMOVQCS     R9, R11
+	VMOVUPS     (R11), Y14
 	VCVTPH2PS   320(SI), Y15
 	VFMADD231PS Y15, Y14, Y6
 	ADDQ        $+24, DX
@@ -101258,7 +103498,7 @@ done:
 
 // func depthwiseStripsF16w5s1AVX2(a *depthwiseStripsArgs)
 // Requires: AVX, CMOV, F16C, FMA3, MMX+
-TEXT ·depthwiseStripsF16w5s1AVX2(SB), NOSPLIT, $8-8
+TEXT ·depthwiseStripsF16w5s1AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	XORQ CX, CX
 
@@ -101314,34 +103554,34 @@ strip1cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y6
 	VFMADD231PS Y1, Y6, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y6
 	VFMADD231PS Y2, Y6, Y0
 	VMOVUPS     (R11)(R12*2), Y6
 	VFMADD231PS Y3, Y6, Y0
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        3(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y6
 	VFMADD231PS Y4, Y6, Y0
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        4(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y6
 	VFMADD231PS Y5, Y6, Y0
@@ -101440,17 +103680,17 @@ strip2cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y7
 	VFMADD231PS Y2, Y7, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y7
 	VFMADD231PS Y3, Y7, Y0
@@ -101462,20 +103702,20 @@ strip2cells:
 	VFMADD231PS Y5, Y7, Y0
 	VFMADD231PS Y4, Y7, Y1
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R13
+	LEAQ        4(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        4(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y7
 	VFMADD231PS Y6, Y7, Y0
 	VFMADD231PS Y5, Y7, Y1
-	LEAQ        (R11)(R12*1), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        5(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y7
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*1), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y7
 	VFMADD231PS Y6, Y7, Y1
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -101577,17 +103817,17 @@ strip3cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y8
 	VFMADD231PS Y3, Y8, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y8
 	VFMADD231PS Y4, Y8, Y0
@@ -101605,20 +103845,20 @@ strip3cells:
 	VFMADD231PS Y7, Y8, Y0
 	VFMADD231PS Y6, Y8, Y1
 	VFMADD231PS Y5, Y8, Y2
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        5(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y8
 	VFMADD231PS Y7, Y8, Y1
 	VFMADD231PS Y6, Y8, Y2
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        6(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y8
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y8
 	VFMADD231PS Y7, Y8, Y2
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -101725,17 +103965,17 @@ strip4cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y9
 	VFMADD231PS Y4, Y9, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y9
 	VFMADD231PS Y5, Y9, Y0
@@ -101759,18 +103999,18 @@ strip4cells:
 	VFMADD231PS Y8, Y9, Y1
 	VFMADD231PS Y7, Y9, Y2
 	VFMADD231PS Y6, Y9, Y3
-	LEAQ        (R11)(R12*2), R12
+	LEAQ        6(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        6(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*2), R12
 	CMOVQCS     R12, R14
 	VMOVUPS     (R14), Y9
 	VFMADD231PS Y8, Y9, Y2
 	VFMADD231PS Y7, Y9, Y3
-	LEAQ        (R11)(R13*1), R11
+	LEAQ        7(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        7(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11)(R13*1), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y9
 	VFMADD231PS Y8, Y9, Y3
@@ -101886,17 +104126,17 @@ strip5cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y10
 	VFMADD231PS Y6, Y10, Y0
@@ -101926,19 +104166,19 @@ strip5cells:
 	VFMADD231PS Y9, Y10, Y2
 	VFMADD231PS Y8, Y10, Y3
 	VFMADD231PS Y7, Y10, Y4
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        7(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y10
 	VFMADD231PS Y9, Y10, Y3
 	VFMADD231PS Y8, Y10, Y4
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        8(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y9, Y10, Y4
@@ -102062,17 +104302,17 @@ strip6cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y11
 	VFMADD231PS Y6, Y11, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y11
 	VFMADD231PS Y7, Y11, Y0
@@ -102109,20 +104349,20 @@ strip6cells:
 	VFMADD231PS Y9, Y11, Y4
 	VFMADD231PS Y8, Y11, Y5
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R13
+	LEAQ        8(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        8(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y11
 	VFMADD231PS Y10, Y11, Y4
 	VFMADD231PS Y9, Y11, Y5
-	LEAQ        (R11)(R12*1), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        9(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y11
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*1), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y11
 	VFMADD231PS Y10, Y11, Y5
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -102249,17 +104489,17 @@ strip7cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y12
 	VFMADD231PS Y7, Y12, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y12
 	VFMADD231PS Y8, Y12, Y0
@@ -102302,20 +104542,20 @@ strip7cells:
 	VFMADD231PS Y11, Y12, Y4
 	VFMADD231PS Y10, Y12, Y5
 	VFMADD231PS Y9, Y12, Y6
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        9(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y12
 	VFMADD231PS Y11, Y12, Y5
 	VFMADD231PS Y10, Y12, Y6
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        10(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y12
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y12
 	VFMADD231PS Y11, Y12, Y6
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -102414,7 +104654,7 @@ done:
 
 // func depthwiseStripsF16w5s2AVX2(a *depthwiseStripsArgs)
 // Requires: AVX, CMOV, F16C, FMA3, MMX+
-TEXT ·depthwiseStripsF16w5s2AVX2(SB), NOSPLIT, $8-8
+TEXT ·depthwiseStripsF16w5s2AVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	XORQ CX, CX
 
@@ -102471,34 +104711,34 @@ strip1cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y6
 	VFMADD231PS Y1, Y6, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y6
 	VFMADD231PS Y2, Y6, Y0
 	VMOVUPS     (R11)(R12*2), Y6
 	VFMADD231PS Y3, Y6, Y0
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        3(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        3(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y6
 	VFMADD231PS Y4, Y6, Y0
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        4(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        4(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y6
 	VFMADD231PS Y5, Y6, Y0
@@ -102612,17 +104852,17 @@ strip2cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y7
 	VFMADD231PS Y2, Y7, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y7
 	VFMADD231PS Y3, Y7, Y0
@@ -102636,19 +104876,19 @@ strip2cells:
 	VMOVUPS     (R11), Y7
 	VFMADD231PS Y6, Y7, Y0
 	VFMADD231PS Y4, Y7, Y1
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        5(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        5(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y7
 	VFMADD231PS Y5, Y7, Y1
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        6(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y7
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y7
 	VFMADD231PS Y6, Y7, Y1
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -102768,17 +105008,17 @@ strip3cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y8
 	VFMADD231PS Y3, Y8, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y8
 	VFMADD231PS Y4, Y8, Y0
@@ -102799,18 +105039,18 @@ strip3cells:
 	VMOVUPS     (R11)(R12*2), Y8
 	VFMADD231PS Y7, Y8, Y1
 	VFMADD231PS Y5, Y8, Y2
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        7(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        7(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y8
 	VFMADD231PS Y6, Y8, Y2
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        8(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        8(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y8
 	VFMADD231PS Y7, Y8, Y2
@@ -102942,17 +105182,17 @@ strip4cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y9
 	VFMADD231PS Y4, Y9, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y9
 	VFMADD231PS Y5, Y9, Y0
@@ -102981,19 +105221,19 @@ strip4cells:
 	VMOVUPS     (R11), Y9
 	VFMADD231PS Y8, Y9, Y2
 	VFMADD231PS Y6, Y9, Y3
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        9(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        9(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y9
 	VFMADD231PS Y7, Y9, Y3
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        10(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y9
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y9
 	VFMADD231PS Y8, Y9, Y3
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -103133,17 +105373,17 @@ strip5cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y10
 	VFMADD231PS Y5, Y10, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y10
 	VFMADD231PS Y6, Y10, Y0
@@ -103179,18 +105419,18 @@ strip5cells:
 	VMOVUPS     (R11)(R12*2), Y10
 	VFMADD231PS Y9, Y10, Y3
 	VFMADD231PS Y7, Y10, Y4
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        11(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        11(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y10
 	VFMADD231PS Y8, Y10, Y4
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        12(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        12(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y10
 	VFMADD231PS Y9, Y10, Y4
@@ -103344,17 +105584,17 @@ strip6cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y11
 	VFMADD231PS Y6, Y11, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y11
 	VFMADD231PS Y7, Y11, Y0
@@ -103398,19 +105638,19 @@ strip6cells:
 	VMOVUPS     (R11), Y11
 	VFMADD231PS Y10, Y11, Y4
 	VFMADD231PS Y8, Y11, Y5
-	LEAQ        (R11)(R12*1), R13
+	LEAQ        13(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        13(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R12*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y11
 	VFMADD231PS Y9, Y11, Y5
-	LEAQ        (R11)(R12*2), R11
-	LEAQ        channelMask<>+64(SB), R12
 	LEAQ        14(BX), R13
 	CMPQ        R13, 88(AX)
-	CMOVQCS     R11, R12
-	VMOVUPS     (R12), Y11
+	LEAQ        channelMask<>+64(SB), R13
+	LEAQ        (R11)(R12*2), R11
+	CMOVQCS     R11, R13
+	VMOVUPS     (R13), Y11
 	VFMADD231PS Y10, Y11, Y5
 	ADDQ        $+24, DX
 	DECQ        R10
@@ -103570,17 +105810,17 @@ strip7cells:
 	ADDQ        (AX), R11
 	ADDQ        DI, R11
 	LEAQ        (R12)(R12*2), R13
-	LEAQ        (R11), R14
+	LEAQ        (BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        (BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y12
 	VFMADD231PS Y7, Y12, Y0
-	LEAQ        (R11)(R12*1), R14
+	LEAQ        1(BX), R15
+	CMPQ        R15, 88(AX)
 	LEAQ        channelMask<>+64(SB), R15
-	LEAQ        1(BX), BP
-	CMPQ        BP, 88(AX)
+	LEAQ        (R11)(R12*1), R14
 	CMOVQCS     R14, R15
 	VMOVUPS     (R15), Y12
 	VFMADD231PS Y8, Y12, Y0
@@ -103631,18 +105871,18 @@ strip7cells:
 	VMOVUPS     (R11)(R12*2), Y12
 	VFMADD231PS Y11, Y12, Y5
 	VFMADD231PS Y9, Y12, Y6
-	LEAQ        (R11)(R13*1), R13
+	LEAQ        15(BX), R14
+	CMPQ        R14, 88(AX)
 	LEAQ        channelMask<>+64(SB), R14
-	LEAQ        15(BX), R15
-	CMPQ        R15, 88(AX)
+	LEAQ        (R11)(R13*1), R13
 	CMOVQCS     R13, R14
 	VMOVUPS     (R14), Y12
 	VFMADD231PS Y10, Y12, Y6
 	LEAQ        (R11)(R12*4), R11
-	LEAQ        (R11), R11
+	LEAQ        16(BX), R12
+	CMPQ        R12, 88(AX)
 	LEAQ        channelMask<>+64(SB), R12
-	LEAQ        16(BX), R13
-	CMPQ        R13, 88(AX)
+	LEAQ        (R11), R11
 	CMOVQCS     R11, R12
 	VMOVUPS     (R12), Y12
 	VFMADD231PS Y11, Y12, Y6

@@ -46,11 +46,10 @@ type depthwiseStrips struct {
 	// Of the strip at hand:
 	pixels int
 	table  reg.GPVirtual
-	column reg.GPVirtual             // of the image, of the first cell
-	panel  reg.GPVirtual             // weights of the panel at hand, or of half of it for AVX2
-	shift  reg.GPVirtual             // bytes of the channels before
-	whole  reg.OpmaskVirtual         // channels of the panel, for AVX-512
-	sides  map[int]reg.OpmaskVirtual // of cells that may lie beside the image, for AVX-512
+	column reg.GPVirtual     // of the image, of the first cell
+	panel  reg.GPVirtual     // weights of the panel at hand, or of half of it for AVX2
+	shift  reg.GPVirtual     // bytes of the channels before
+	whole  reg.OpmaskVirtual // channels of the panel, for AVX-512
 }
 
 // weight is one vector of weights, in a register or in memory.
@@ -152,7 +151,7 @@ func (k *depthwiseStrips) strip(label string, pixels int) {
 	k.Label(label + "panel")
 	k.taken, k.w = 0, nil
 	if k.avx512 {
-		k.masks()
+		k.mask()
 	}
 	k.I(x86.MOVQ(mem(k.args, stripsTable), k.table))
 	switch {
@@ -176,8 +175,8 @@ func (k *depthwiseStrips) strip(label string, pixels int) {
 	k.I(x86.JLT(operand.LabelRef(label + "panel")))
 }
 
-// masks makes those of the panel's channels, all or none of them where a cell may lie beside the image.
-func (k *depthwiseStrips) masks() {
+// mask makes that of the panel's channels.
+func (k *depthwiseStrips) mask() {
 	left, most, all := k.GP64(), k.constant(PanelWidth), k.constant(1<<PanelWidth-1)
 	k.I(x86.MOVQ(mem(k.args, stripsChannels), left))
 	k.I(x86.SUBQ(k.shift, left))
@@ -185,20 +184,8 @@ func (k *depthwiseStrips) masks() {
 	k.I(x86.CMPQ(left, most)) // BZHI looks at eight bits
 	k.I(x86.CMOVQGT(most, left))
 	k.I(x86.BZHIQ(left, all, all))
-	k.whole, k.sides = k.K(), map[int]reg.OpmaskVirtual{}
+	k.whole = k.K()
 	k.I(x86.KMOVW(all.As32(), k.whole))
-	for j := range k.cells() {
-		if !k.side(j) {
-			continue
-		}
-		m := k.GP64()
-		k.I(x86.LEAQ(mem(k.column, j), m))
-		k.I(x86.CMPQ(m, mem(k.args, stripsColumns)))
-		k.I(x86.SBBL(m.As32(), m.As32())) // unsigned: a column before the first counts as large
-		k.I(x86.ANDL(all.As32(), m.As32()))
-		k.sides[j] = k.K()
-		k.I(x86.KMOVW(m.As32(), k.sides[j]))
-	}
 }
 
 // side tells whether cell j may lie beside the image.
@@ -291,25 +278,24 @@ func (k *depthwiseStrips) fetch(before int) {
 	}
 }
 
-// load loads cell j.
+// load loads cell j. Where it lies beside the image zeros are read in its place: a load that a mask keeps
+// from memory which is not there would take hundreds of cycles.
 func (k *depthwiseStrips) load(j int, at operand.Mem) reg.Register {
-	r := k.next()
-	switch m, ok := k.sides[j]; {
-	case ok:
-		k.I(x86.VMOVUPS_Z(at, m, r))
-	case k.avx512:
-		k.I(x86.VMOVUPS_Z(at, k.whole, r))
-	case k.side(j):
-		cell, from, column := k.GP64(), k.GP64(), k.GP64()
+	if k.side(j) {
+		cell, from := k.GP64(), k.GP64()
 		zeros := k.ones
 		zeros.Disp += 4 * PanelWidth
+		k.I(x86.LEAQ(mem(k.column, j), from))
+		k.I(x86.CMPQ(from, mem(k.args, stripsColumns)))
+		k.I(x86.LEAQ(zeros, from)) // which leaves the flags
 		k.I(x86.LEAQ(at, cell))
-		k.I(x86.LEAQ(zeros, from))
-		k.I(x86.LEAQ(mem(k.column, j), column))
-		k.I(x86.CMPQ(column, mem(k.args, stripsColumns)))
 		k.I(x86.CMOVQCS(cell, from)) // unsigned: a column before the first counts as large
-		k.I(x86.VMOVUPS(mem(from, 0), r))
-	default:
+		at = mem(from, 0)
+	}
+	r := k.next()
+	if k.avx512 {
+		k.I(x86.VMOVUPS_Z(at, k.whole, r))
+	} else {
 		k.I(x86.VMOVUPS(at, r))
 	}
 	return r
