@@ -206,6 +206,13 @@ func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
 	return g
 }
 
+// shareOut makes as many blocks for each thread: the same part of the image in every step.
+func (g *convTiling) shareOut(threads int) {
+	if b := evenly(g.blocks, threads); g.blocks > 1 && b <= g.tiles {
+		g.blocks = b
+	}
+}
+
 // panelsFor is the most panels for which there is a kernel at the tile sizes
 // that pixels cut evenly into tiles give.
 func (c *convKernels) panelsFor(pixels, tiles int) int {
@@ -242,6 +249,7 @@ func runConv(t *thread, s *convStep) {
 		row0, row1, s = 0, 1, &line
 	}
 	g := s.tiling(tab, row1-row0)
+	g.shareOut(len(t.team.threads))
 	panels := (s.channels + panelWidth - 1) / panelWidth
 	k := s.terms()
 	a := &t.conv

@@ -34,6 +34,11 @@ func runCopy(t *thread, s *copyStep) {
 	down, across := (rows+height-1)/height, (n+width-1)/width
 	group := max(1, longBlock/(n*rows))
 	runs := (s.dims[2] + group - 1) / group // of neighbouring planes
+	if t.team != nil && runs > 1 {
+		runs = evenly(runs, len(t.team.threads))
+		group = (s.dims[2] + runs - 1) / runs
+		runs = (s.dims[2] + group - 1) / group
+	}
 	for {
 		_, u, ok := t.claimNear(1, (last-first)*s.dims[1]*runs*down*across)
 		if !ok {

@@ -46,6 +46,9 @@ func (s *share) take(turn int64, n int, back bool) int {
 	}
 }
 
+// evenly is n or the least number above it of which each thread has as many.
+func evenly(n, threads int) int { return (n + threads - 1) / threads * threads }
+
 // claimNear takes one of outer*inner units, where numbers of inner that are near each
 // other are near each other in memory. A thread's own are those of a range of inner,
 // for all outer: it takes them outer by outer. The driver stops when ok is false.

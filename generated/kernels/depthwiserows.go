@@ -108,9 +108,15 @@ func (s *depthwiseStep) units(t *thread) depthwiseUnits {
 	u := depthwiseUnits{row0: row0, rows: row1 - row0, panels: (s.channels + panelWidth - 1) / panelWidth}
 	want := min(max(1, u.rows*s.outW*s.channels*s.kh*s.kw/depthwiseUnitMACs), convUnits)
 	u.blocks = max(min(want, (u.rows+depthwiseUnitRows-1)/depthwiseUnitRows), (u.rows+depthwiseRows-1)/depthwiseRows)
+	if b := evenly(u.blocks, len(t.team.threads)); u.rows >= depthwiseShareRows*b {
+		u.blocks = b
+	}
 	u.cuts = min(u.panels, (want+u.blocks-1)/u.blocks)
 	return u
 }
+
+// depthwiseShareRows is the least rows of a block that is made for each thread to have as many.
+const depthwiseShareRows = 4
 
 // next claims a unit, if there is one left.
 func (u *depthwiseUnits) next(t *thread) bool {

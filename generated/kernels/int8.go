@@ -155,6 +155,7 @@ func runConvInt8(t *thread, step *int8Step) {
 		row0, row1, s = 0, 1, &line
 	}
 	g := s.tiling(tab, row1-row0)
+	g.shareOut(len(t.team.threads))
 	panels := (s.channels + panelWidth - 1) / panelWidth
 	a := &t.conv
 	a.ind = t.scratch
