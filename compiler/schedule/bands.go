@@ -21,9 +21,24 @@ type turn struct {
 type braid struct {
 	lo, hi int // nodes
 	turns  []turn
-	rings  map[int]int // rows that exist at a time, of roots that only the braid uses
+	rings  []int // rows that exist at a time, of roots that only the braid uses; 0: of others
 	joins  []join
 	uses   []use // of every root that is touched, by root-first order
+	at     []int // per root, 1 + its number in uses, 0 = none
+	over   []joined
+}
+
+// joined says of a root whether it lies over another, and another over it.
+type joined struct{ out, in bool }
+
+// use is when a root that is touched is.
+func (r *braid) use(root int) *use { return &r.uses[r.at[root]-1] }
+
+// zeroed is n zeros, in the memory of list where they fit.
+func zeroed[T any](list []T, n int) []T {
+	list = slices.Grow(list[:0], n)[:n]
+	clear(list)
+	return list
 }
 
 // use is when each row of a root is first written and last touched, in turns; -1
@@ -130,7 +145,8 @@ func (n *network) braid(lo, hi, bands, most int, inPlace bool, spare *braid) (*b
 	if spare.turns = b.turns; len(b.turns) > most {
 		return nil, false
 	}
-	r := &braid{lo: lo, hi: hi, turns: b.turns}
+	r := &braid{lo: lo, hi: hi, turns: b.turns, rings: zeroed(spare.rings, len(n.roots)), at: zeroed(spare.at, len(n.roots)),
+		over: zeroed(spare.over, len(n.roots))}
 	r.follow(n, spare.uses)
 	r.place(n, inPlace)
 	return r, true
@@ -163,12 +179,11 @@ func (n *network) drains(lo, hi int) (nodes []int) {
 
 // follow fills uses, in the memory of spare ones.
 func (r *braid) follow(n *network, spare []use) {
-	at := map[int]int{}
 	of := func(root int) *use {
-		k, ok := at[root]
-		if !ok {
+		k := r.at[root] - 1
+		if k < 0 {
 			k = len(r.uses)
-			at[root] = k
+			r.at[root] = k + 1
 			rows := n.roots[root].rows
 			u := use{root: root}
 			if k < len(spare) {
@@ -223,11 +238,8 @@ func ring(first, last []int) int {
 
 // place decides on rings and joins.
 func (r *braid) place(n *network, inPlace bool) {
-	r.rings = map[int]int{}
-	byRoot := map[int]*use{}
 	for i := range r.uses {
 		u := &r.uses[i]
-		byRoot[u.root] = u
 		if n.private(u.root, r.lo, r.hi) {
 			r.rings[u.root] = n.roots[u.root].ring(ring(u.first, u.last))
 		}
@@ -235,36 +247,43 @@ func (r *braid) place(n *network, inPlace bool) {
 	if !inPlace {
 		return
 	}
-	taken := map[int]bool{} // as in, and as -1-out
 	for i := r.lo; i < r.hi; i++ {
-		r.joinRows(n, i, byRoot, taken)
+		r.joinRows(n, i)
 	}
 	// What is whole on either side: the largest gain first.
+	type crossing struct {
+		join
+		gain plan.Bytes
+	}
+	var all []crossing
+	for i := range r.uses {
+		for j := range r.uses {
+			in, out := &r.uses[i], &r.uses[j]
+			if r.over[in.root].out || !r.crosses(n, in.root, out.root) {
+				continue
+			}
+			base := r.chain(out.root)
+			last := base[len(base)-1]
+			if r.over[last].in {
+				continue
+			}
+			s := r.shift(n, in, out)
+			a, b := n.roots[in.root].size, n.roots[out.root].size
+			all = append(all, crossing{join{in.root, last, s}, a + b - max(s+a, b)})
+		}
+	}
 	for {
-		var best join
-		gain := plan.Bytes(0)
-		for i := range r.uses {
-			for j := range r.uses {
-				in, out := &r.uses[i], &r.uses[j]
-				if taken[in.root] || !r.crosses(n, in.root, out.root) {
-					continue
-				}
-				base := r.chain(out.root)
-				if taken[-1-base[len(base)-1]] {
-					continue
-				}
-				s := r.shift(n, in, out)
-				a, b := n.roots[in.root].size, n.roots[out.root].size
-				if g := a + b - max(s+a, b); g > gain {
-					best, gain = join{in.root, base[len(base)-1], s}, g
-				}
+		var best crossing
+		for _, c := range all {
+			if c.gain > best.gain && !r.over[c.in].out && !r.over[c.out].in {
+				best = c
 			}
 		}
-		if gain == 0 {
+		if best.gain == 0 {
 			return
 		}
-		taken[best.in], taken[-1-best.out] = true, true
-		r.joins = append(r.joins, best)
+		r.over[best.in].out, r.over[best.out].in = true, true
+		r.joins = append(r.joins, best.join)
 	}
 }
 
@@ -309,19 +328,19 @@ func (r *braid) crosses(n *network, in, out int) bool {
 // braid uses and that the node is the last to read, row by row: one ring over
 // another, where one for both is smaller, or a whole output over what need not be
 // a ring then.
-func (r *braid) joinRows(n *network, node int, uses map[int]*use, taken map[int]bool) {
+func (r *braid) joinRows(n *network, node int) {
 	d := &n.nodes[node]
 	for _, in := range d.over {
 		out := d.writes
-		if r.rings[in] == 0 || taken[in] || taken[-1-out] || n.roots[in].rows != n.roots[out].rows || n.roots[in].fold != n.roots[out].fold || !r.exact(n, uses[in], uses[out]) {
+		if r.rings[in] == 0 || r.over[in].out || r.over[out].in || n.roots[in].rows != n.roots[out].rows || n.roots[in].fold != n.roots[out].fold || !r.exact(n, r.use(in), r.use(out)) {
 			continue
 		}
 		// The rows of a chain live from the first one's birth to the last one's end.
 		chain := append([]int{out}, r.chain(in)...)
-		born := uses[chain[len(chain)-1]].first
+		born := r.use(chain[len(chain)-1]).first
 		rows := n.roots[out].rows
 		if r.rings[out] > 0 {
-			rows = ring(born, uses[out].last)
+			rows = ring(born, r.use(out).last)
 			for _, k := range chain {
 				rows = n.roots[k].ring(rows)
 			}
@@ -332,14 +351,14 @@ func (r *braid) joinRows(n *network, node int, uses map[int]*use, taken map[int]
 			continue
 		} else {
 			// Other outputs must keep clear of the place from then on.
-			uses[out].first = append(uses[out].first[:0], born...)
+			r.use(out).first = append(r.use(out).first[:0], born...)
 		}
 		for _, k := range chain {
 			if r.rings[k] > 0 {
 				r.rings[k] = rows
 			}
 		}
-		taken[in], taken[-1-out] = true, true
+		r.over[in].out, r.over[out].in = true, true
 		r.joins = append(r.joins, join{in, out, 0})
 		return
 	}

@@ -220,7 +220,7 @@ func (t *timeline) live(braids []*braid, inPlace bool) {
 			continue
 		}
 		for i, rows := range b.rings {
-			if rows < n.roots[i].rows {
+			if rows > 0 && rows < n.roots[i].rows {
 				t.blocks[of[i]].ring = rows
 				t.blocks[of[i]].size = up(plan.Bytes(rows) * n.roots[i].row)
 			}
