@@ -21,18 +21,6 @@ func assemblyTables() []*kernelTable {
 
 func tableName(i conv.ISA) string { return strings.ToLower(i.String()) }
 
-// peakFMA is the loop on registers alone for a table's instructions, and its
-// floating-point operations per iteration.
-func peakFMA(tab *kernelTable) (loop func(int), flops float64) {
-	switch tab.name {
-	case "avx512":
-		return peakAVX512, 2 * 16 * conv.PeakFMAs
-	case "avx2":
-		return peakAVX2, 2 * 8 * conv.PeakFMAs
-	}
-	return nil, 0
-}
-
 // int8Units are the units that the CPU has.
 func int8Units() []int8Unit {
 	var us []int8Unit

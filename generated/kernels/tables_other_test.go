@@ -8,6 +8,4 @@ func assemblyTables() []*kernelTable { return nil }
 
 func tableName(i conv.ISA) string { return i.String() }
 
-func peakFMA(*kernelTable) (loop func(int), flops float64) { return nil, 0 }
-
 func int8Units() []int8Unit { return nil }

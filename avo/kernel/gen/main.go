@@ -1,5 +1,5 @@
 // Gen writes the committed package generated/kernels: the runtime's sources with
-// every kernel there is, which the kernels' tests and benchmarks run in.
+// every kernel there is, which the kernels' tests run in.
 //
 //	go run ./avo/kernel/gen
 package main

@@ -1,6 +1,6 @@
 // Package whole puts the runtime's sources together with every kernel there is of
-// convolutions, pooling and transpositions, and the loops of conv.Peak: a package whose
-// kernels tests and benchmarks call one by one. No emitted package has all of them.
+// convolutions, pooling and transpositions: a package whose kernels tests and benchmarks
+// call one by one. No emitted package has all of them.
 package whole
 
 import (
@@ -28,7 +28,6 @@ func Sources(pkg string, more ...func() (map[string][]byte, error)) (map[string]
 		func() (map[string][]byte, error) { return conv.Generate(pkg, conv.Need{All: true}) },
 		func() (map[string][]byte, error) { return conv.GenerateWinograd(pkg, conv.WinogradNeed{All: true}) },
 		func() (map[string][]byte, error) { return conv.GenerateInt8(pkg, conv.NeedInt8{All: true}) },
-		func() (map[string][]byte, error) { return conv.Peak(pkg) },
 	}, more...) {
 		made, err := generate()
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flexnnc/flexnnc/avo/kernel/conv"
 	"github.com/flexnnc/flexnnc/avo/kernel/whole"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/program"
@@ -94,7 +95,7 @@ func Build(ctx context.Context, t program.Platform, o Options) (weights string, 
 // writeTiles adds the package of all kernels to a module.
 func writeTiles(module string) error {
 	dir := filepath.Join(module, "tiles")
-	files, err := whole.Sources("tiles")
+	files, err := whole.Sources("tiles", func() (map[string][]byte, error) { return conv.Peak("tiles") })
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (r *Report) Print(w io.Writer) error {
 		if i > 0 {
 			fmt.Fprintln(b)
 		}
-		fmt.Fprintf(b, "%s on %s, threads: %d; FMAs on registers %.1f GFLOP/s a thread, products of bytes %.1f Gop/s\n", isa.Name, r.Platform, r.Threads, isa.PeakGFLOPS, isa.PeakInt8GOPS)
+		fmt.Fprintf(b, "%s on %s, threads: %d; on registers, a thread: FMAs %s GFLOP/s, products of bytes %s Gop/s\n", isa.Name, r.Platform, r.Threads, number(isa.PeakGFLOPS), number(isa.PeakInt8GOPS))
 		group := ""
 		for _, k := range isa.Kernels {
 			if k.Group != group {
