@@ -24,7 +24,7 @@ func (n *network) nearInBraid(b *braid, s Speed) []int64 {
 	bytes := n.panelsBytes(b.lo, b.hi)
 	ring := map[int]int64{}
 	for root, rows := range b.rings {
-		if r := &n.roots[root]; rows < r.rows {
+		if r := &n.roots[root]; rows > 0 && rows < r.rows {
 			ring[root] = int64(rows) * int64(r.row)
 			bytes += ring[root]
 		}
