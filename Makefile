@@ -35,6 +35,7 @@ test-models:
 
 # Writes docs/coverage.md; VERIFIED names files that flexnnc verify --json wrote.
 coverage:
+	@mkdir -p bin
 	$(GO) run ./cmd/coverage -verify "$(VERIFIED)" > bin/coverage.md && mv bin/coverage.md docs/coverage.md
 
 # The drawing in README.md.
