@@ -1,7 +1,9 @@
 package compiler_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -67,7 +69,7 @@ func TestImports(t *testing.T) {
 func under(path, prefix string) bool { return path == prefix || strings.HasPrefix(path, prefix+"/") }
 
 // TestTopLevel asserts that the repository's root holds what the README describes and
-// nothing that a stray redirection left there.
+// nothing that a stray redirection left there, and that no file is large.
 func TestTopLevel(t *testing.T) {
 	out, err := exec.Command("git", "-C", "..", "ls-files").Output()
 	if err != nil {
@@ -80,6 +82,9 @@ func TestTopLevel(t *testing.T) {
 	for _, path := range strings.Fields(string(out)) {
 		if top, _, _ := strings.Cut(path, "/"); !known[top] {
 			t.Errorf("%s does not belong at the top of the repository", path)
+		}
+		if f, err := os.Stat(filepath.Join("..", path)); err == nil && f.Size() > 2e6 {
+			t.Errorf("%s has %d bytes, over 2 MB: too large for a repository", path, f.Size())
 		}
 	}
 }

@@ -24,26 +24,6 @@ func convF32x8x32AVX512(a *convArgs)
 //go:noescape
 func convF32x8x48AVX512(a *convArgs)
 
-// depthwiseF32x1x16AVX512 computes 1 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x1x16AVX512(a *depthwiseArgs)
-
-// depthwiseF32x4x16AVX512 computes 4 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x4x16AVX512(a *depthwiseArgs)
-
-// depthwiseStripsF32w3s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w3s1AVX512(a *depthwiseStripsArgs)
-
-// depthwiseStripsF32w3s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w3s2AVX512(a *depthwiseStripsArgs)
-
 // poolMaxF32AVX512 computes the maximum of a window; see poolArgs.
 //
 //go:noescape
@@ -83,26 +63,6 @@ func convF32x5x16AVX2(a *convArgs)
 //
 //go:noescape
 func convF32x6x16AVX2(a *convArgs)
-
-// depthwiseF32x1x16AVX2 computes 1 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x1x16AVX2(a *depthwiseArgs)
-
-// depthwiseF32x4x16AVX2 computes 4 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x4x16AVX2(a *depthwiseArgs)
-
-// depthwiseStripsF32w3s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w3s1AVX2(a *depthwiseStripsArgs)
-
-// depthwiseStripsF32w3s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w3s2AVX2(a *depthwiseStripsArgs)
 
 // poolMaxF32AVX2 computes the maximum of a window; see poolArgs.
 //

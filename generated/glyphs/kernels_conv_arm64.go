@@ -64,26 +64,6 @@ func convF32x4NEON(a *convArgs)
 //go:noescape
 func convF32x5NEON(a *convArgs)
 
-// depthwiseRunF32w3s1NEON computes pixels of a row from windows of 3 columns at a distance of 1; see depthwiseRunArgs.
-//
-//go:noescape
-func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
-
-// depthwiseRunF32w3s2NEON computes pixels of a row from windows of 3 columns at a distance of 2; see depthwiseRunArgs.
-//
-//go:noescape
-func depthwiseRunF32w3s2NEON(a *depthwiseRunArgs)
-
-// depthwiseF32x1x16NEON computes 1 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x1x16NEON(a *depthwiseArgs)
-
-// depthwiseF32x4x16NEON computes 4 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x4x16NEON(a *depthwiseArgs)
-
 // poolMaxF32NEON computes the maximum of a window; see poolArgs.
 //
 //go:noescape

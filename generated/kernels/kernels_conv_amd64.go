@@ -134,56 +134,6 @@ func convF32x8x32AVX512(a *convArgs)
 //go:noescape
 func convF32x8x48AVX512(a *convArgs)
 
-// depthwiseF32x1x16AVX512 computes 1 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x1x16AVX512(a *depthwiseArgs)
-
-// depthwiseF32x4x16AVX512 computes 4 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x4x16AVX512(a *depthwiseArgs)
-
-// depthwiseRowsF32w3s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
-
-// depthwiseRowsF32w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
-
-// depthwiseRowsF32w5s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w5s1AVX512(a *depthwiseRowsArgs)
-
-// depthwiseRowsF32w5s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w5s2AVX512(a *depthwiseRowsArgs)
-
-// depthwiseStripsF32w3s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w3s1AVX512(a *depthwiseStripsArgs)
-
-// depthwiseStripsF32w3s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w3s2AVX512(a *depthwiseStripsArgs)
-
-// depthwiseStripsF32w5s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w5s1AVX512(a *depthwiseStripsArgs)
-
-// depthwiseStripsF32w5s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w5s2AVX512(a *depthwiseStripsArgs)
-
 // convF16x1x16AVX512 computes 1 pixels of 1 panels; see convArgs.
 //
 //go:noescape
@@ -314,56 +264,6 @@ func convF16x8x32AVX512(a *convArgs)
 //go:noescape
 func convF16x8x48AVX512(a *convArgs)
 
-// depthwiseF16x1x16AVX512 computes 1 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF16x1x16AVX512(a *depthwiseArgs)
-
-// depthwiseF16x4x16AVX512 computes 4 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF16x4x16AVX512(a *depthwiseArgs)
-
-// depthwiseRowsF16w3s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF16w3s1AVX512(a *depthwiseRowsArgs)
-
-// depthwiseRowsF16w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF16w3s2AVX512(a *depthwiseRowsArgs)
-
-// depthwiseRowsF16w5s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF16w5s1AVX512(a *depthwiseRowsArgs)
-
-// depthwiseRowsF16w5s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF16w5s2AVX512(a *depthwiseRowsArgs)
-
-// depthwiseStripsF16w3s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF16w3s1AVX512(a *depthwiseStripsArgs)
-
-// depthwiseStripsF16w3s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF16w3s2AVX512(a *depthwiseStripsArgs)
-
-// depthwiseStripsF16w5s1AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF16w5s1AVX512(a *depthwiseStripsArgs)
-
-// depthwiseStripsF16w5s2AVX512 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF16w5s2AVX512(a *depthwiseStripsArgs)
-
 // poolMaxF32AVX512 computes the maximum of a window; see poolArgs.
 //
 //go:noescape
@@ -449,56 +349,6 @@ func convF32x5x16AVX2(a *convArgs)
 //go:noescape
 func convF32x6x16AVX2(a *convArgs)
 
-// depthwiseF32x1x16AVX2 computes 1 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x1x16AVX2(a *depthwiseArgs)
-
-// depthwiseF32x4x16AVX2 computes 4 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF32x4x16AVX2(a *depthwiseArgs)
-
-// depthwiseRowsF32w3s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w3s1AVX2(a *depthwiseRowsArgs)
-
-// depthwiseRowsF32w3s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w3s2AVX2(a *depthwiseRowsArgs)
-
-// depthwiseRowsF32w5s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w5s1AVX2(a *depthwiseRowsArgs)
-
-// depthwiseRowsF32w5s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF32w5s2AVX2(a *depthwiseRowsArgs)
-
-// depthwiseStripsF32w3s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w3s1AVX2(a *depthwiseStripsArgs)
-
-// depthwiseStripsF32w3s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w3s2AVX2(a *depthwiseStripsArgs)
-
-// depthwiseStripsF32w5s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w5s1AVX2(a *depthwiseStripsArgs)
-
-// depthwiseStripsF32w5s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF32w5s2AVX2(a *depthwiseStripsArgs)
-
 // convF16x1x16AVX2 computes 1 pixels of 1 panels; see convArgs.
 //
 //go:noescape
@@ -553,56 +403,6 @@ func convF16x5x16AVX2(a *convArgs)
 //
 //go:noescape
 func convF16x6x16AVX2(a *convArgs)
-
-// depthwiseF16x1x16AVX2 computes 1 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF16x1x16AVX2(a *depthwiseArgs)
-
-// depthwiseF16x4x16AVX2 computes 4 pixels of all panels; see depthwiseArgs.
-//
-//go:noescape
-func depthwiseF16x4x16AVX2(a *depthwiseArgs)
-
-// depthwiseRowsF16w3s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF16w3s1AVX2(a *depthwiseRowsArgs)
-
-// depthwiseRowsF16w3s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF16w3s2AVX2(a *depthwiseRowsArgs)
-
-// depthwiseRowsF16w5s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF16w5s1AVX2(a *depthwiseRowsArgs)
-
-// depthwiseRowsF16w5s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
-//
-//go:noescape
-func depthwiseRowsF16w5s2AVX2(a *depthwiseRowsArgs)
-
-// depthwiseStripsF16w3s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF16w3s1AVX2(a *depthwiseStripsArgs)
-
-// depthwiseStripsF16w3s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF16w3s2AVX2(a *depthwiseStripsArgs)
-
-// depthwiseStripsF16w5s1AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF16w5s1AVX2(a *depthwiseStripsArgs)
-
-// depthwiseStripsF16w5s2AVX2 computes strips of a panel; see depthwiseStripsArgs.
-//
-//go:noescape
-func depthwiseStripsF16w5s2AVX2(a *depthwiseStripsArgs)
 
 // poolMaxF32AVX2 computes the maximum of a window; see poolArgs.
 //

@@ -162,108 +162,136 @@ func (n Need) narrow(i ISA, pixels, quads int, half bool) bool {
 
 // Generate writes the kernels that package pkg needs, with their declarations and
 // the tables that the runtime's drivers use: base name to content. The package
-// also needs what cpu.Generate makes. Where nothing is needed there is no file.
+// also needs what cpu.Generate makes. Where nothing is needed there is no file, and
+// where no depthwise convolution is there is none for these.
 func Generate(pkg string, need Need) (map[string][]byte, error) {
 	if !need.any() {
 		return nil, nil
 	}
 	files := map[string][]byte{}
-	x := amd64.New()
-	for _, s := range structs {
-		x.Struct(s)
-	}
-	ones := make([]uint32, 2*PanelWidth)
-	for i := range PanelWidth {
-		ones[i] = ^uint32(0)
-	}
-	mask := x.Words("channelMask", ones...)
-	for _, v := range []*vector{{Context: x, avx512: true, ones: mask}, {Context: x, ones: mask}} {
-		i := AVX2
-		if v.avx512 {
-			i = AVX512
-		}
-		for _, half := range forms {
-			for _, t := range need.tiles(i, half) {
-				convX86(v, t, func(quads int) bool { return need.narrow(i, t.Pixels, quads, half) })
-			}
-			if need.depthwise(half) {
-				for _, m := range depthwisePixels {
-					depthwiseX86(v, depthwiseName(i, m, half), m, half)
-				}
-			}
-			for _, r := range need.runs(half, func(w Depthwise) bool { return w.rows(i) }) {
-				depthwiseRowsX86(v, i, r, tileSizes(need.All, need.rowPixels(r), i.rowPixels()))
-			}
-			for _, r := range need.runs(half, Depthwise.strips) {
-				depthwiseStripsX86(v, i, r, tileSizes(need.All, need.rowPixels(r), r.stripPixels(i)))
-			}
-		}
-		if need.All || need.PoolMax {
-			poolX86(v, poolName(i, true), true)
-		}
-		if need.All || need.PoolAvg {
-			poolX86(v, poolName(i, false), false)
-		}
-		if need.All || need.Blend {
-			blendX86(v, i)
-		}
-		for _, rows := range i.interleaveRows() {
-			interleaveX86(v, i, rows)
-		}
-		switch {
-		case !need.All && !need.Transpose:
-		case v.avx512:
-			transposeAVX512(v)
-		default:
-			transposeAVX2(v)
-		}
-	}
 	var err error
-	if files["kernels_conv_amd64.s"], files["kernels_conv_amd64.go"], err = x.Print(pkg, cpu.AMD64); err != nil {
-		return nil, err
+	for _, part := range []struct {
+		name   string
+		needed bool
+		x86    func(v *vector, i ISA)
+		neon   func(a *arm64.Context)
+	}{
+		{"conv", true, need.convsX86, need.convsNEON},
+		{"depthwise", need.depthwise(false) || need.depthwise(true), need.depthwisesX86, need.depthwisesNEON},
+	} {
+		if !part.needed {
+			continue
+		}
+		x, a := amd64.New(), arm64.New()
+		for _, s := range structs {
+			x.Struct(s)
+			a.Struct(s)
+		}
+		ones := make([]uint32, 2*PanelWidth)
+		for i := range PanelWidth {
+			ones[i] = ^uint32(0)
+		}
+		mask := x.Words(part.name+"Mask", ones...)
+		part.x86(&vector{Context: x, avx512: true, ones: mask}, AVX512)
+		part.x86(&vector{Context: x, ones: mask}, AVX2)
+		name := "kernels_" + part.name
+		if files[name+"_amd64.s"], files[name+"_amd64.go"], err = x.Print(pkg, cpu.AMD64); err != nil {
+			return nil, err
+		}
+		part.neon(a)
+		if err := a.Compile(); err != nil {
+			return nil, err
+		}
+		if files[name+"_arm64.s"], files[name+"_arm64.go"], err = a.Print(pkg, cpu.ARM64); err != nil {
+			return nil, err
+		}
 	}
 	if files["kernels_conv_table_amd64.go"], err = need.table(pkg, cpu.AMD64, AVX512, AVX2); err != nil {
 		return nil, err
 	}
+	files["kernels_conv_table_arm64.go"], err = need.table(pkg, cpu.ARM64, NEON)
+	return files, err
+}
 
-	a := arm64.New()
-	for _, s := range structs {
-		a.Struct(s)
-	}
+// convsX86 generates the kernels of an ISA but for depthwise convolutions.
+func (n Need) convsX86(v *vector, i ISA) {
 	for _, half := range forms {
-		convNEON(a, need.tiles(NEON, half), func(pixels, quads int) bool { return need.narrow(NEON, pixels, quads, half) })
-		for _, r := range need.runs(half, anyWindows) {
-			depthwiseRunNEON(a, r)
+		for _, t := range n.tiles(i, half) {
+			convX86(v, t, func(quads int) bool { return n.narrow(i, t.Pixels, quads, half) })
 		}
-		if need.depthwise(half) {
+	}
+	if n.All || n.PoolMax {
+		poolX86(v, poolName(i, true), true)
+	}
+	if n.All || n.PoolAvg {
+		poolX86(v, poolName(i, false), false)
+	}
+	if n.All || n.Blend {
+		blendX86(v, i)
+	}
+	for _, rows := range i.interleaveRows() {
+		interleaveX86(v, i, rows)
+	}
+	switch {
+	case !n.All && !n.Transpose:
+	case v.avx512:
+		transposeAVX512(v)
+	default:
+		transposeAVX2(v)
+	}
+}
+
+// depthwisesX86 generates the kernels of depthwise convolutions of an ISA.
+func (n Need) depthwisesX86(v *vector, i ISA) {
+	for _, half := range forms {
+		if n.depthwise(half) {
 			for _, m := range depthwisePixels {
-				depthwiseNEON(a, depthwiseName(NEON, m, half), m, half)
+				depthwiseX86(v, depthwiseName(i, m, half), m, half)
 			}
 		}
+		for _, r := range n.runs(half, func(w Depthwise) bool { return w.rows(i) }) {
+			depthwiseRowsX86(v, i, r, tileSizes(n.All, n.rowPixels(r), i.rowPixels()))
+		}
+		for _, r := range n.runs(half, Depthwise.strips) {
+			depthwiseStripsX86(v, i, r, tileSizes(n.All, n.rowPixels(r), r.stripPixels(i)))
+		}
 	}
-	if need.All || need.PoolMax {
+}
+
+// convsNEON generates the kernels for NEON but for depthwise convolutions.
+func (n Need) convsNEON(a *arm64.Context) {
+	for _, half := range forms {
+		convNEON(a, n.tiles(NEON, half), func(pixels, quads int) bool { return n.narrow(NEON, pixels, quads, half) })
+	}
+	if n.All || n.PoolMax {
 		poolNEON(a, poolName(NEON, true), true)
 	}
-	if need.All || need.PoolAvg {
+	if n.All || n.PoolAvg {
 		poolNEON(a, poolName(NEON, false), false)
 	}
-	if need.All || need.Blend {
+	if n.All || n.Blend {
 		blendNEON(a)
 	}
 	for _, rows := range NEON.interleaveRows() {
 		interleaveNEON(a, rows)
 	}
-	if need.All || need.Transpose {
+	if n.All || n.Transpose {
 		transposeNEON(a)
 	}
-	if err := a.Compile(); err != nil {
-		return nil, err
+}
+
+// depthwisesNEON generates the kernels of depthwise convolutions for NEON.
+func (n Need) depthwisesNEON(a *arm64.Context) {
+	for _, half := range forms {
+		for _, r := range n.runs(half, anyWindows) {
+			depthwiseRunNEON(a, r)
+		}
+		if n.depthwise(half) {
+			for _, m := range depthwisePixels {
+				depthwiseNEON(a, depthwiseName(NEON, m, half), m, half)
+			}
+		}
 	}
-	if files["kernels_conv_arm64.s"], files["kernels_conv_arm64.go"], err = a.Print(pkg, cpu.ARM64); err != nil {
-		return nil, err
-	}
-	files["kernels_conv_table_arm64.go"], err = need.table(pkg, cpu.ARM64, NEON)
-	return files, err
 }
 
 // structs are the types in the kernels' signatures.
