@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flexnnc/flexnnc/avo/kernel/conv"
 	"github.com/flexnnc/flexnnc/avo/kernel/whole"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/program"
@@ -95,13 +94,13 @@ func Build(ctx context.Context, t program.Platform, o Options) (weights string, 
 // writeTiles adds the package of all kernels to a module.
 func writeTiles(module string) error {
 	dir := filepath.Join(module, "tiles")
-	files, err := whole.Sources("tiles", func() (map[string][]byte, error) { return conv.Peak("tiles") })
+	files, err := whole.Sources("tiles", func() (map[string][]byte, error) { return program.Peak("tiles") })
 	if err != nil {
 		return err
 	}
 	files["bench_tiles.go"] = []byte(strings.Replace(tilesSource, "PKG", "tiles", 1))
-	for name, text := range peaks {
-		files["bench_peak_"+name+".go"] = []byte(strings.Replace(text, "PKG", "tiles", 1))
+	for name, text := range loops {
+		files["bench_loops_"+name+".go"] = []byte(strings.Replace(text, "PKG", "tiles", 1))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

@@ -9,12 +9,22 @@ import (
 // hook is the files that give programs a view into an emitted package: when its
 // steps run, which kernels it uses, and what the CPU can do at most.
 func hook(pkg string) (map[string][]byte, error) {
+	files, err := Peak(pkg)
+	if err != nil {
+		return nil, err
+	}
+	files["bench_hook.go"] = []byte(strings.Replace(hookSource, "PKG", pkg, 1))
+	return files, nil
+}
+
+// Peak is the files of the loops of conv.Peak, and of BenchPeak over one of them, for
+// package pkg, which has the runtime's sources: base name to content.
+func Peak(pkg string) (map[string][]byte, error) {
 	files, err := conv.Peak(pkg)
 	if err != nil {
 		return nil, err
 	}
 	for name, text := range map[string]string{
-		"bench_hook.go":       hookSource,
 		"bench_peak_amd64.go": peakAMD64,
 		"bench_peak_arm64.go": peakARM64,
 		"bench_peak_other.go": peakOther,

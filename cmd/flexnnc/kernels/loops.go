@@ -1,7 +1,7 @@
 package kernels
 
-// peaks are the functions over the loops of conv.Peak, by GOARCH.
-var peaks = map[string]string{
+// loops are the functions over those of conv.Peak that program.Peak has none for, by GOARCH.
+var loops = map[string]string{
 	"amd64": `//go:build amd64 && !noasm
 
 package PKG
@@ -17,21 +17,8 @@ func BenchISAs() []string {
 	return []string{"portable"}
 }
 
-// BenchPeak runs n iterations of FMAs on registers and returns how many floating
-// point operations that were, 0 where there is no such loop.
-func BenchPeak(n int) float64 {
-	switch {
-	case hasAVX512:
-		peakAVX512(n)
-		return float64(n) * 96 * 16 * 2
-	case hasAVX2:
-		peakAVX2(n)
-		return float64(n) * 96 * 8 * 2
-	}
-	return 0
-}
-
-// BenchPeakInt8 is the same for products of bytes.
+// BenchPeakInt8 runs n iterations of products of bytes on registers and returns how many
+// operations that were, 0 where there is no such loop.
 func BenchPeakInt8(n int) float64 {
 	switch {
 	case hasVNNI:
@@ -76,14 +63,8 @@ package PKG
 // BenchISAs are the instruction sets of the CPU that there are kernels for, the best first.
 func BenchISAs() []string { return []string{"neon"} }
 
-// BenchPeak runs n iterations of FMAs on registers and returns how many floating
-// point operations that were.
-func BenchPeak(n int) float64 {
-	peakNEON(n)
-	return float64(n) * 96 * 4 * 2
-}
-
-// BenchPeakInt8 is the same for products of bytes.
+// BenchPeakInt8 runs n iterations of products of bytes on registers and returns how many
+// operations that were.
 func BenchPeakInt8(n int) float64 {
 	if hasSDOT {
 		peakSDOT(n)
@@ -109,10 +90,7 @@ package PKG
 // BenchISAs are the instruction sets that there are kernels for.
 func BenchISAs() []string { return []string{"portable"} }
 
-// BenchPeak returns 0: there is no loop that reaches the peak.
-func BenchPeak(n int) float64 { return 0 }
-
-// BenchPeakInt8 returns 0 likewise.
+// BenchPeakInt8 returns 0: there is no such loop.
 func BenchPeakInt8(n int) float64 { return 0 }
 
 // BenchRead reads n times 512 bytes.
